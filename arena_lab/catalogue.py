@@ -1,0 +1,154 @@
+"""The sections and their exercises, found from the pages: nothing else lists them."""
+
+import difflib
+import functools
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from arena_lab import pages
+from arena_lab.errors import LabError
+from arena_lab.paths import ROOT
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise directive: what the learner writes, and how hard it is."""
+
+    names: tuple[str, ...]
+    title: str
+    difficulty: int
+    importance: int
+    minutes: int
+    optional: bool
+    subpage: str
+    n_hints: int
+    line: int
+
+    @property
+    def name(self) -> str:
+        """The first name, by which the exercise is stored and asked for."""
+        return self.names[0]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One page and the folder of its exercises."""
+
+    number: str
+    title: str
+    summary: str
+    page: Path
+    folder: Path
+    exercises: tuple[Exercise, ...]
+
+    @property
+    def package(self) -> str:
+        """The folder's name, as it is imported."""
+        return self.folder.name
+
+    @property
+    def answers(self) -> Path:
+        """The learner's file."""
+        return self.folder / "answers.py"
+
+    @property
+    def solutions(self) -> Path:
+        """Our file."""
+        return self.folder / "solutions.py"
+
+    @property
+    def tests(self) -> Path:
+        """The checks of this section."""
+        return self.folder / "tests.py"
+
+    def find(self, name: str) -> Exercise:
+        """Give the exercise that has `name` among its names.
+
+        Raises:
+            LabError: There is none; the message suggests the nearest names.
+        """
+        for exercise in self.exercises:
+            if name in exercise.names:
+                return exercise
+        names = [n for exercise in self.exercises for n in exercise.names]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(names)}."
+        raise LabError(f"Section {self.number} has no exercise {name!r}. {hint}")
+
+
+def sections(root: Path = ROOT) -> list[Section]:
+    """Find every section of every chapter, in the order of their numbers."""
+    found = [_section(page) for page in sorted(root.glob("chapter*/instructions/pages/*.md"))]
+    return sorted(found, key=lambda section: [int(part) for part in section.number.split(".")])
+
+
+def find_section(number: str, root: Path = ROOT) -> Section:
+    """Give the section with this number.
+
+    Raises:
+        LabError: There is none; the message lists those that exist.
+    """
+    everything = sections(root)
+    for section in everything:
+        if section.number == number.strip():
+            return section
+    known = "\n".join(f"  {section.number}  {section.title}" for section in everything)
+    raise LabError(f"There is no section {number!r}. The sections are:\n{known}")
+
+
+def make_importable(section: Section) -> None:
+    """Let Python find the section's folder as a package, where the checkout is not installed."""
+    folder = str(section.folder.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
+def _section(path: Path) -> Section:
+    stat = path.stat()
+    return _read(path, stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _read(path: Path, _mtime: int, _size: int) -> Section:
+    page = pages.parse(path)
+    exercises = tuple(
+        _exercise(page.path, subpage.title, block)
+        for subpage in page.subpages
+        for block in subpage.walk()
+        if isinstance(block, pages.Directive) and block.name == "exercise"
+    )
+    return Section(
+        number=str(page.meta["section"]),
+        title=str(page.meta["title"]),
+        summary=str(page.meta["summary"]),
+        page=path,
+        folder=path.parents[2] / "exercises" / str(page.meta["exercises"]),
+        exercises=exercises,
+    )
+
+
+def _exercise(path: Path, subpage: str, directive: pages.Directive) -> Exercise:
+    names = tuple(name.strip() for name in directive.argument.split(","))
+    options = directive.options
+
+    def number(key: str, low: int, high: int) -> int:
+        text = options[key]
+        if not text.isdigit() or not low <= int(text) <= high:
+            raise pages.PageError(
+                f"{path}:{directive.line}: `{key}` must be a whole number from {low} to {high}, "
+                f"not {text!r}"
+            )
+        return int(text)
+
+    return Exercise(
+        names=names,
+        title=options.get("title") or ", ".join(names),
+        difficulty=number("difficulty", 0, 5),
+        importance=number("importance", 0, 5),
+        minutes=number("minutes", 1, 600),
+        optional="optional" in options,
+        subpage=subpage,
+        n_hints=len(directive.children("hint")),
+        line=directive.line,
+    )

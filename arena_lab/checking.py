@@ -1,0 +1,404 @@
+"""Check a section's answers: each test in a child of its own, and a verdict for each exercise."""
+
+import ast
+import functools
+import importlib
+import importlib.util
+import inspect
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from arena_lab import cells, checks, isolation
+from arena_lab.answers import Answers, Broken, load
+from arena_lab.catalogue import Exercise, Section, make_importable
+from arena_lab.errors import LabError
+from arena_lab.starters import cut
+
+PASSED, FAILED, NOT_STARTED, WAITING = "passed", "failed", "not started", "waiting"
+
+# Most of the machine's memory is the learner's; a test that needs more than this has gone wrong.
+_MEMORY = 8 << 30
+
+
+@dataclass(frozen=True)
+class TestVerdict:
+    """One test of an exercise: how it ended, and the explanation if it did not pass."""
+
+    name: str
+    status: str
+    sentence: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+    where: tuple[str, ...] = ()  # the learner's own lines, outermost first
+    printed: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One exercise with all its tests."""
+
+    name: str
+    names: tuple[str, ...]
+    title: str
+    optional: bool
+    status: str
+    tests: tuple[TestVerdict, ...] = field(default=())
+
+    @property
+    def failure(self) -> TestVerdict | None:
+        """The first test that did not pass."""
+        return next((test for test in self.tests if test.status != PASSED), None)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the verdict as what JSON can hold."""
+        return {**asdict(self), "message": self.failure.sentence if self.failure else ""}
+
+
+@dataclass(frozen=True)
+class Check:
+    """A test function of a section's `tests.py`."""
+
+    name: str
+    exercise: Exercise
+    function: Callable[..., None]
+    timeout: float
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the answers that it takes."""
+        return list(inspect.signature(self.function).parameters)
+
+
+def find_checks(section: Section) -> list[Check]:
+    """Give the tests of a section, in the order of the file.
+
+    Raises:
+        LabError: There is no `tests.py`, or a test belongs to no exercise of the page.
+    """
+    if not section.tests.exists():
+        raise LabError(f"{section.tests} is missing; `git checkout -- {section.tests}` restores it")
+    make_importable(section)
+    module = importlib.import_module(f"{section.package}.tests")
+    return [
+        Check(
+            name, section.find(function.check_info.exercise), function, function.check_info.timeout
+        )
+        for name, function in vars(module).items()
+        if hasattr(function, "check_info")
+    ]
+
+
+def run(
+    section: Section, exercises: Iterable[Exercise] | None = None, *, solutions: bool = False
+) -> Iterator[Verdict]:
+    """Check answers and give each exercise's verdict, in the order of the page.
+
+    Args:
+        section: The section.
+        exercises: Which of its exercises; all by default.
+        solutions: Check our `solutions.py` instead of the learner's `answers.py`.
+
+    Raises:
+        LabError: The file with the answers is missing or cannot be read.
+    """
+    path = section.solutions if solutions else section.answers
+    _require_file(section, path)
+    wanted = list(exercises or section.exercises)
+    unwritten = set() if solutions else not_started(section)
+    all_checks = find_checks(section)
+    _import_what_answers_use(section)
+    checks.by_hand = False
+    jobs, tests = [], {}
+    for exercise in wanted:
+        mine = [check for check in all_checks if check.exercise == exercise]
+        tests[exercise.name] = mine
+        if not set(exercise.names) <= unwritten:
+            module_name = f"{section.package}.{path.stem}"
+            jobs += [
+                (check, functools.partial(_run_check, check, path, module_name), check.timeout)
+                for check in mine
+            ]
+    outcomes: dict[str, TestVerdict] = {}
+    results = isolation.run_all(jobs, workers=_workers(), memory=_memory())
+    for exercise in wanted:
+        mine = tests[exercise.name]
+        if set(exercise.names) <= unwritten:
+            yield _verdict(exercise, NOT_STARTED, [])
+            continue
+        while any(check.name not in outcomes for check in mine):
+            check, outcome = next(results)
+            outcomes[check.name] = _test_verdict(check, outcome, path)
+        mine_done = [outcomes[check.name] for check in mine]
+        yield _verdict(exercise, _status(mine_done), mine_done)
+
+
+def not_started(section: Section) -> set[str]:
+    """Give the names that stand in `answers.py` as the starter has them, or do not stand there."""
+    try:
+        have = cells.definitions(section.answers)
+    except (SyntaxError, ValueError):
+        have = _definitions_that_compile(section.answers)
+    stubs = cells.definitions(section.solutions)
+    names = [name for exercise in section.exercises for name in exercise.names]
+    return {name for name in names if _is_stub(name, have, stubs)}
+
+
+def _definitions_that_compile(path: Path) -> dict[str, cells.Definition]:
+    found: dict[str, cells.Definition] = {}
+    text = path.read_text(encoding="utf-8", errors="replace")
+    for cell in cells.split(text):
+        # A cell that does not compile was written in, whatever its lines say.
+        found |= {name: cells.Definition(name, "", cell.line, cell.line) for name in cell.names}
+        try:
+            body = ast.parse(cell.text).body
+        except (SyntaxError, ValueError):
+            continue
+        found |= {
+            name: cells.Definition(name, ast.unparse(node), node.lineno, node.lineno)
+            for node in body
+            for name in cells.defined_names(node)
+        }
+    return found
+
+
+def _is_stub(
+    name: str, have: dict[str, cells.Definition], solutions: dict[str, cells.Definition]
+) -> bool:
+    stub = _shape_of(cut(solutions[name].source, Path(name))) if name in solutions else None
+    if name not in have:
+        return stub is None
+    return bool(have[name].source) and _shape_of(have[name].source) == stub
+
+
+def _shape_of(source: str) -> str | None:
+    """Give code without its comments, layout and docstrings, to compare by what it does."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+    if not tree.body:
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and (
+            ast.get_docstring(node, clean=False) is not None
+        ):
+            node.body = node.body[1:]
+        if isinstance(node, ast.arg):
+            node.annotation = None
+    return ast.dump(tree)
+
+
+# --- in the child -----------------------------------------------------------------------------
+
+
+def _run_check(check: Check, path: Path, module_name: str) -> dict[str, Any]:
+    """Load the answers, run one test on them, and report what JSON can hold."""
+    answers = load(path, module_name)
+    try:
+        check.function(*(_hand_in(answers, name) for name in check.parameters))
+    except checks.WrongAnswer as wrong:
+        return _report(FAILED, wrong.sentence, wrong.details, wrong, path)
+    except _Unavailable as missing:
+        return _report(FAILED, str(missing), missing.details, None, path)
+    except NotImplementedError as error:
+        return _unwritten(check, error, path)
+    except BaseException as error:  # a learner's code may raise anything
+        return _raised(check, error, path)
+    return {"status": PASSED}
+
+
+class _Unavailable(Exception):
+    """The test asks for a name that the answers do not define."""
+
+    def __init__(self, sentence: str, *details: tuple[str, str]) -> None:
+        super().__init__(sentence)
+        self.details = list(details)
+
+
+def _hand_in(answers: Answers, name: str) -> Any:
+    if name in answers.module.__dict__:
+        return answers.module.__dict__[name]
+    broken = answers.why_missing(name)
+    if broken is None:
+        raise _Unavailable(f"{name} is not defined in {Path(answers.module.__file__ or '').name}")
+    raise _Unavailable(f"{name} could not be loaded: {_one_line(broken.error)}", *_place(broken))
+
+
+def _place(broken: Broken) -> list[tuple[str, str]]:
+    error = broken.error
+    if isinstance(error, SyntaxError) and error.lineno:
+        pointer = " " * max((error.offset or 1) - 1, 0) + "^"
+        return [("line", f"{error.lineno}\n{(error.text or '').rstrip()}\n{pointer}")]
+    return [("line", str(broken.line))]
+
+
+def _unwritten(check: Check, error: NotImplementedError, path: Path) -> dict[str, Any]:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    where = _innermost_definition(path, frames[-1].lineno or 0) if frames else None
+    if where is None or where in check.exercise.names:
+        name = where or check.exercise.name
+        return _report(FAILED, f"{name} still raises NotImplementedError", [], error, path)
+    return _report(WAITING, f"this needs {where}, which is not written yet", [], None, path)
+
+
+def _innermost_definition(path: Path, line: int) -> str | None:
+    try:
+        found = cells.definitions(path)
+    except (SyntaxError, ValueError):
+        return None
+    return next((d.name for d in found.values() if d.first <= line <= d.last), None)
+
+
+def _raised(check: Check, error: BaseException, path: Path) -> dict[str, Any]:
+    what = check.exercise.name
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        sentence = f"{what} asked for more memory than a test may use"
+    elif isinstance(error, RecursionError):
+        sentence = f"{what} calls itself without end (RecursionError)"
+    elif isinstance(error, SystemExit):
+        sentence = f"{what} calls exit: an answer must return, not end the program"
+    else:
+        sentence = f"{what} raised {_one_line(error)}"
+    details = [("while", note) for note in getattr(error, "__notes__", [])]
+    return _report(FAILED, sentence, details, error, path)
+
+
+def _report(
+    status: str,
+    sentence: str,
+    details: list[tuple[str, str]],
+    error: BaseException | None,
+    path: Path,
+) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    own = [f"line {f.lineno}, in {f.name}: {f.line}" for f in frames if f.filename == str(path)]
+    return {
+        "status": status,
+        "sentence": sentence,
+        "details": details,
+        "where": own if len(own) <= 6 else [*own[:2], "…", *own[-3:]],
+    }
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error.msg if isinstance(error, SyntaxError) else error).strip()
+    name = type(error).__name__
+    return f"{name}: {text.splitlines()[0]}" if text else name
+
+
+# --- in the parent ----------------------------------------------------------------------------
+
+
+def _require_file(section: Section, path: Path) -> None:
+    if not path.exists():
+        raise LabError(
+            f"{path} is missing. `invoke starters --section {section.number}` writes a new "
+            "starter; answers saved elsewhere can be copied back"
+        )
+    try:
+        path.read_bytes()
+    except OSError as error:
+        raise LabError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _import_what_answers_use(section: Section) -> None:
+    """Import in the parent, once, the libraries that each child would import for itself."""
+    tree = ast.parse(section.solutions.read_text(encoding="utf-8"))
+    for node in tree.body:
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        for name in names:
+            # Our own folders are the learner's to change: only installed packages are shared.
+            spec = importlib.util.find_spec(name.partition(".")[0])
+            if spec and "site-packages" in (spec.origin or ""):
+                importlib.import_module(name)
+
+
+def _test_verdict(check: Check, outcome: isolation.Outcome, path: Path) -> TestVerdict:
+    if outcome.kind == "result" and isinstance(outcome.result, dict):
+        report = outcome.result
+    else:
+        report = _ended_early(check, outcome, path)
+    return TestVerdict(
+        name=check.name,
+        status=report["status"],
+        sentence=report.get("sentence", ""),
+        details=tuple((a, b) for a, b in report.get("details", ())),
+        where=tuple(report.get("where", ())),
+        printed="" if report["status"] == PASSED else _first_lines(outcome.output),
+        seconds=round(outcome.seconds, 4),
+    )
+
+
+def _ended_early(check: Check, outcome: isolation.Outcome, path: Path) -> dict[str, Any]:
+    what = check.exercise.name
+    where: list[str] = []
+    if outcome.kind == "timeout":
+        sentence = f"{what} did not finish within {check.timeout:g} seconds: an endless loop?"
+        where = _lines_of_stack(outcome.stack, path)
+    elif outcome.kind == "signal":
+        name = signal.Signals(outcome.code).name
+        sentence = f"{what} crashed the Python interpreter ({name})"
+        if name == "SIGKILL":
+            sentence += ", most likely because the machine ran out of memory"
+    else:
+        sentence = f"{what} ended the Python interpreter (exit code {outcome.code})"
+    return {"status": FAILED, "sentence": sentence, "where": where}
+
+
+def _lines_of_stack(stack: str, path: Path) -> list[str]:
+    """Read the learner's lines from what faulthandler wrote, outermost first."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    found = []
+    for row in stack.splitlines():
+        if f'"{path}"' in row and " line " in row:
+            number, _, name = row.split(" line ", 1)[1].partition(" in ")
+            if number.isdigit() and int(number) <= len(lines):
+                found.append(f"line {number}, in {name}: {lines[int(number) - 1].strip()}")
+    return found[::-1]
+
+
+def _first_lines(text: str, n: int = 8) -> str:
+    lines = text.rstrip().splitlines()
+    more = [f"… {len(lines) - n} more lines"] if len(lines) > n else []
+    return "\n".join([*(line[:200] for line in lines[:n]), *more])
+
+
+def _status(tests: list[TestVerdict]) -> str:
+    statuses = {test.status for test in tests}
+    if FAILED in statuses:
+        return FAILED
+    return WAITING if WAITING in statuses else PASSED
+
+
+def _verdict(exercise: Exercise, status: str, tests: list[TestVerdict]) -> Verdict:
+    return Verdict(
+        exercise.name, exercise.names, exercise.title, exercise.optional, status, tuple(tests)
+    )
+
+
+def _workers() -> int:
+    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, min(usable, 8))
+
+
+def _memory() -> int:
+    setting = os.environ.get("ARENA_LAB_TEST_MEMORY_MB")
+    if setting and setting.isdigit():
+        return int(setting) << 20
+    return max(1 << 30, min(_MEMORY, isolation.available_memory() // 2))
+
+
+def now() -> str:
+    """Give the time for a stored verdict, to the second, with its zone."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

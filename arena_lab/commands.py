@@ -1,0 +1,155 @@
+"""What the learner's tasks do: find, run, show, and end with an exit code."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec
+
+from invoke.exceptions import Exit
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from arena_lab import catalogue
+from arena_lab.errors import LabError
+from arena_lab.paths import ROOT
+
+P = ParamSpec("P")
+
+
+def command(function: Callable[P, None]) -> Callable[P, None]:
+    """Turn an expected fault into one line and exit code 2."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except LabError as error:
+            raise Exit(str(error), code=2) from None
+
+    return run
+
+
+@command
+def test(
+    section_number: str,
+    exercise_name: str | None,
+    *,
+    solutions: bool,
+    json_file: str | None,
+    every: bool,
+) -> None:
+    """Check a section; exit code 0 only if all exercises that are not optional pass."""
+    section = catalogue.find_section(section_number)
+    exercises = [section.find(exercise_name)] if exercise_name else list(section.exercises)
+    console = Console(stderr=json_file == "-")
+
+    from arena_lab import checking, progress, report
+
+    verdicts = []
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        step = bar.add_task(f"{section.number} {section.title}", total=len(exercises))
+        for verdict in checking.run(section, exercises, solutions=solutions):
+            verdicts.append(verdict)
+            bar.advance(step)
+    report.show(console, section, verdicts, every=every)
+    if json_file:
+        text = report.as_json(section, verdicts, solutions=solutions)
+        if json_file == "-":
+            sys.stdout.write(text)
+        else:
+            _write(Path(json_file), text)
+    if not solutions:
+        try:
+            progress.store(section, verdicts)
+        except LabError as error:
+            console.print(f"Note: {error}", style="yellow")
+    if not report.is_success(verdicts):
+        raise Exit(code=1)
+
+
+@command
+def list_sections(section_number: str | None) -> None:
+    """Print the sections, or the exercises of one with their minutes."""
+    console = Console()
+    table = Table(box=None, pad_edge=False)
+    if section_number is None:
+        for heading in ("section", "title", "exercises", "hours"):
+            table.add_column(
+                heading, justify="right" if heading in ("exercises", "hours") else "left"
+            )
+        for section in catalogue.sections():
+            hours = sum(e.minutes for e in section.exercises if not e.optional) / 60
+            table.add_row(
+                section.number, section.title, str(len(section.exercises)), f"{hours:.1f}"
+            )
+    else:
+        for heading in ("exercise", "difficulty", "importance", "minutes", ""):
+            table.add_column(heading)
+        for exercise in catalogue.find_section(section_number).exercises:
+            table.add_row(
+                exercise.title,
+                "●" * exercise.difficulty + "○" * (5 - exercise.difficulty),
+                "●" * exercise.importance + "○" * (5 - exercise.importance),
+                str(exercise.minutes),
+                "optional" if exercise.optional else "",
+            )
+    console.print(table)
+
+
+@command
+def progress() -> None:
+    """Print a bar for each section from the stored verdicts."""
+    from arena_lab import progress as stored
+
+    console = Console()
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for section in catalogue.sections():
+        verdicts = stored.read(section)
+        required = [e for e in section.exercises if not e.optional]
+        passed = sum(verdicts.get(e.name, {}).get("status") == "passed" for e in required)
+        filled = round(20 * passed / max(len(required), 1))
+        bar = f"[green]{'━' * filled}[/][dim]{'━' * (20 - filled)}[/]"
+        table.add_row(section.number, section.title, bar, f"{passed} of {len(required)}")
+    console.print(table)
+
+
+@command
+def starters(section_number: str | None, *, check: bool) -> None:
+    """Write the starters that nobody has begun to fill; with `check` only compare."""
+    from arena_lab.checking import not_started
+    from arena_lab.starters import starter, write_starter
+
+    chosen = [catalogue.find_section(section_number)] if section_number else catalogue.sections()
+    stale = []
+    for section in chosen:
+        name = section.answers.relative_to(ROOT)
+        text = starter(section)
+        if section.answers.exists() and section.answers.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(str(name))
+        if check:
+            continue
+        if section.answers.exists():
+            names = {n for e in section.exercises for n in e.names}
+            begun = sorted(names - not_started(section))
+            if begun:
+                raise LabError(f"{name} holds answers ({', '.join(begun[:4])}…): left as it is")
+        write_starter(section, section.answers)
+        print(f"wrote {name}")
+    if check and stale:
+        raise Exit(f"out of date: {', '.join(stale)}. Run: invoke starters", code=1)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise LabError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,123 @@
+"""Show verdicts: a table for a terminal with one failure explained, or JSON for a program."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from arena_lab.catalogue import Exercise, Section
+from arena_lab.checking import FAILED, NOT_STARTED, PASSED, WAITING, TestVerdict, Verdict, now
+from arena_lab.paths import ROOT
+
+MARKS = {
+    PASSED: ("✓", "green"),
+    FAILED: ("✗", "red"),
+    NOT_STARTED: ("·", "dim"),
+    WAITING: ("…", "yellow"),
+}
+
+
+def row(verdict: Verdict) -> tuple[Text, ...]:
+    """Give one line of the table: mark, exercise, status, the first sentence of the failure."""
+    mark, style = MARKS[verdict.status]
+    title = verdict.title + (" (optional)" if verdict.optional else "")
+    message = verdict.failure.sentence if verdict.failure else ""
+    return (
+        Text(mark, style),
+        Text(title, "" if verdict.status != NOT_STARTED else "dim"),
+        Text(verdict.status, style),
+        Text(message),
+    )
+
+
+def table(verdicts: list[Verdict]) -> Table:
+    """Give the table of verdicts, which wraps at the terminal's width."""
+    shown = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    shown.add_column(width=1)
+    shown.add_column(ratio=2, overflow="fold")
+    shown.add_column(no_wrap=True)
+    shown.add_column(ratio=3, overflow="fold")
+    for verdict in verdicts:
+        shown.add_row(*row(verdict))
+    return shown
+
+
+def summary(verdicts: list[Verdict]) -> Text:
+    """Give one line with how many passed, failed, and are to be written."""
+    counts = {status: sum(v.status == status for v in verdicts) for status in MARKS}
+    parts = [
+        Text(f"{counts[status]} {status}", style)
+        for status, (_, style) in MARKS.items()
+        if counts[status] or status in (PASSED, FAILED)
+    ]
+    return Text(", ").join(parts)
+
+
+def explanation(section: Section, verdict: Verdict, test: TestVerdict) -> Group:
+    """Explain one failure in full: sentence, call, values, the learner's lines, where to look."""
+    head = Text.assemble((verdict.title, "bold"), "  ", (test.name, "dim"))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in test.details:
+        grid.add_row(label, Text(text))
+    for i, line in enumerate(test.where):
+        grid.add_row("your code" if i == 0 else "", Text(line))
+    if test.printed:
+        grid.add_row("printed", Text(test.printed))
+    grid.add_row("look at", Text(where_to_look(section, section.find(verdict.name))))
+    return Group(head, Text(test.sentence, "red"), Text(""), Padding(grid, (0, 0, 0, 2)))
+
+
+def where_to_look(section: Section, exercise: Exercise) -> str:
+    """Name the place on the page that helps with an exercise."""
+    hints = f", {exercise.n_hints} hints" if exercise.n_hints > 1 else ""
+    return f"page {section.number}, {exercise.subpage}: {exercise.title}{hints}"
+
+
+def show(console: Console, section: Section, verdicts: list[Verdict], *, every: bool) -> None:
+    """Print table, explained failure and summary."""
+    console.print(Text.assemble(f"{section.number} {section.title}", style="bold"))
+    console.print(table(verdicts))
+    failed = [v for v in verdicts if v.status in (FAILED, WAITING) and v.failure is not None]
+    failed.sort(key=lambda verdict: verdict.status != FAILED)
+    for verdict in failed if every else failed[:1]:
+        tests = [t for t in verdict.tests if t.status != PASSED] if every else [verdict.failure]
+        for test in tests:
+            if test is not None:
+                console.print()
+                console.print(explanation(section, verdict, test))
+    console.print()
+    console.print(summary(verdicts), end="")
+    rest = len(failed) - 1
+    more = f"  (--all explains the other {rest} too)" if rest > 0 and not every else ""
+    console.print(Text(more, "dim"))
+
+
+def is_success(verdicts: list[Verdict]) -> bool:
+    """Tell whether every exercise that is not optional passed."""
+    return all(v.status == PASSED for v in verdicts if not v.optional) and not any(
+        v.status == FAILED for v in verdicts if not v.optional
+    )
+
+
+def as_json(section: Section, verdicts: list[Verdict], *, solutions: bool) -> str:
+    """Give a run's verdicts as JSON text, paths relative to the checkout."""
+    counts: dict[str, int] = {status: sum(v.status == status for v in verdicts) for status in MARKS}
+    data: dict[str, Any] = {
+        "section": section.number,
+        "file": _relative(section.solutions if solutions else section.answers),
+        "time": now(),
+        "success": is_success(verdicts),
+        "counts": counts,
+        "exercises": [v.as_json() for v in verdicts],
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

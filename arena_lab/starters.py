@@ -1,0 +1,101 @@
+"""Make a section's `answers.py`: its solutions with what the learner writes cut out."""
+
+import importlib
+import inspect
+from pathlib import Path
+
+from arena_lab.catalogue import Exercise, Section, make_importable
+from arena_lab.cells import BEGIN, END, Cell, split
+from arena_lab.errors import LabError
+
+
+def starter(section: Section) -> str:
+    """Give the text of the section's starter, the same for the same sources.
+
+    Raises:
+        LabError: The markers of a solution do not alternate, or a test names no exercise.
+    """
+    tests = _tests_of(section)
+    waiting = {name: exercise for exercise in section.exercises for name in exercise.names}
+    announced: set[str] = set()
+    parts = []
+    for cell in split(section.solutions.read_text(encoding="utf-8")):
+        here = [
+            waiting[name] for name in _written_names(section.solutions, cell) if name in waiting
+        ]
+        for exercise in dict.fromkeys(here):
+            if exercise.name not in announced:
+                announced.add(exercise.name)
+                parts.append(_announcement(section, exercise))
+        parts.append(cut(cell.text, section.solutions, cell.line))
+        for exercise in dict.fromkeys(here):
+            for name in exercise.names:
+                if name in cell.names:
+                    waiting.pop(name)
+            if not any(name in waiting for name in exercise.names) and tests.get(exercise.name):
+                parts.append(_test_cell(tests[exercise.name]))
+    return "".join(part.rstrip("\n") + "\n\n" for part in parts).rstrip("\n") + "\n"
+
+
+def cut(text: str, path: Path, line: int = 1) -> str:
+    """Replace each solution region of `text` by a stub."""
+    kept: list[str] = []
+    indent: str | None = None
+    for number, row in enumerate(text.splitlines(), start=line):
+        marker = row.strip()
+        if marker == BEGIN:
+            if indent is not None:
+                raise LabError(f"{path}:{number}: a solution begins inside another")
+            indent = row[: len(row) - len(row.lstrip())]
+            stub = "raise NotImplementedError()" if indent else "# Your code here"
+            kept.append(indent + stub)
+        elif marker == END:
+            if indent is None:
+                raise LabError(f"{path}:{number}: a solution ends that did not begin")
+            indent = None
+        elif indent is None:
+            kept.append(row)
+    if indent is not None:
+        raise LabError(f"{path}:{line}: a solution in this cell has no {END}")
+    return "\n".join(kept) + "\n"
+
+
+def write_starter(section: Section, path: Path) -> None:
+    """Write the section's starter to `path`; its folder must exist."""
+    path.write_text(starter(section), encoding="utf-8")
+
+
+def _written_names(path: Path, cell: Cell) -> list[str]:
+    """Give the names that a cell defines, if the learner writes a part of it."""
+    return cell.names if BEGIN in cell.text else []
+
+
+def _announcement(section: Section, exercise: Exercise) -> str:
+    dots = f"difficulty {exercise.difficulty}/5, importance {exercise.importance}/5"
+    optional = ", optional" if exercise.optional else ""
+    return (
+        "# %% [markdown]\n"
+        f"# ### {exercise.title}\n"
+        "#\n"
+        f"# {section.number} · {exercise.subpage} · {dots}, about {exercise.minutes} "
+        f"minutes{optional}\n"
+    )
+
+
+def _tests_of(section: Section) -> dict[str, list[str]]:
+    """Give the calls of each exercise's tests, by the exercise's name."""
+    make_importable(section)
+    module = importlib.import_module(f"{section.package}.tests")
+    calls: dict[str, list[str]] = {}
+    for name, function in vars(module).items():
+        info = getattr(function, "check_info", None)
+        if info is None:
+            continue
+        exercise = section.find(info.exercise)
+        arguments = ", ".join(inspect.signature(function).parameters)
+        calls.setdefault(exercise.name, []).append(f"tests.{name}({arguments})")
+    return calls
+
+
+def _test_cell(calls: list[str]) -> str:
+    return "# %%\nif MAIN:\n" + "".join(f"    {line}\n" for line in calls)
