@@ -3,7 +3,6 @@
 import ast
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
@@ -50,16 +49,15 @@ class Definition:
     last: int
 
 
-def definitions(path: Path) -> dict[str, Definition]:
+def definitions(text: str) -> dict[str, Definition]:
     """Give what a script defines at its top level, by name, with its lines and decorators.
 
     Raises:
         SyntaxError: The script does not compile.
     """
-    text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
     found = {}
-    for node in ast.parse(text, filename=str(path)).body:
+    for node in ast.parse(text).body:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         source = "\n".join(lines[first - 1 : node.end_lineno])
         for name in defined_names(node):

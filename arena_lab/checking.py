@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from arena_lab import cells, checks, isolation
-from arena_lab.answers import Answers, Broken, load
+from arena_lab.answers import Answers, Broken, load, read_source
 from arena_lab.catalogue import Exercise, Section, make_importable
 from arena_lab.errors import LabError
 from arena_lab.starters import cut
@@ -141,50 +141,30 @@ def run(
 
 def not_started(section: Section) -> set[str]:
     """Give the names that stand in `answers.py` as the starter has them, or do not stand there."""
-    try:
-        have = cells.definitions(section.answers)
-    except (SyntaxError, ValueError):
-        have = _definitions_that_compile(section.answers)
-    stubs = cells.definitions(section.solutions)
-    names = [name for exercise in section.exercises for name in exercise.names]
-    return {name for name in names if _is_stub(name, have, stubs)}
+    solutions = section.solutions.read_text(encoding="utf-8")
+    stubs = cells.definitions(cut(solutions, section.solutions))
+    have = _shapes(read_source(section.answers))
+    names = {name for exercise in section.exercises for name in exercise.names}
+    shapes = {name: _shape_of(stubs[name].source) if name in stubs else None for name in names}
+    return {name for name in names if have.get(name) == shapes[name]}
 
 
-def _definitions_that_compile(path: Path) -> dict[str, cells.Definition]:
-    found: dict[str, cells.Definition] = {}
-    text = path.read_text(encoding="utf-8", errors="replace")
+def _shapes(text: str) -> dict[str, str]:
+    """Give the shape of each definition; a cell that does not compile was written in."""
+    found: dict[str, str] = {}
     for cell in cells.split(text):
-        # A cell that does not compile was written in, whatever its lines say.
-        found |= {name: cells.Definition(name, "", cell.line, cell.line) for name in cell.names}
         try:
-            body = ast.parse(cell.text).body
+            defined = cells.definitions(cell.text)
         except (SyntaxError, ValueError):
-            continue
-        found |= {
-            name: cells.Definition(name, ast.unparse(node), node.lineno, node.lineno)
-            for node in body
-            for name in cells.defined_names(node)
-        }
+            found |= dict.fromkeys(cell.names, "broken")
+        else:
+            found |= {name: _shape_of(d.source) for name, d in defined.items()}
     return found
 
 
-def _is_stub(
-    name: str, have: dict[str, cells.Definition], solutions: dict[str, cells.Definition]
-) -> bool:
-    stub = _shape_of(cut(solutions[name].source, Path(name))) if name in solutions else None
-    if name not in have:
-        return stub is None
-    return bool(have[name].source) and _shape_of(have[name].source) == stub
-
-
-def _shape_of(source: str) -> str | None:
+def _shape_of(source: str) -> str:
     """Give code without its comments, layout and docstrings, to compare by what it does."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return None
-    if not tree.body:
-        return None
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None
@@ -251,11 +231,11 @@ def _unwritten(check: Check, error: NotImplementedError, path: Path) -> dict[str
 
 
 def _innermost_definition(path: Path, line: int) -> str | None:
-    try:
-        found = cells.definitions(path)
-    except (SyntaxError, ValueError):
-        return None
-    return next((d.name for d in found.values() if d.first <= line <= d.last), None)
+    for cell in reversed(cells.split(read_source(path))):
+        if cell.line <= line:
+            found = cells.definitions("\n" * (cell.line - 1) + cell.text)
+            return next((d.name for d in found.values() if d.first <= line <= d.last), None)
+    return None
 
 
 def _raised(check: Check, error: BaseException, path: Path) -> dict[str, Any]:
@@ -305,9 +285,10 @@ def _require_file(section: Section, path: Path) -> None:
             "starter; answers saved elsewhere can be copied back"
         )
     try:
-        path.read_bytes()
-    except OSError as error:
-        raise LabError(f"{path} cannot be read: {error.strerror}") from None
+        read_source(path)
+    except (SyntaxError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.msg
+        raise LabError(f"{path} cannot be read: {reason}") from None
 
 
 def _import_what_answers_use(section: Section) -> None:
@@ -342,10 +323,9 @@ def _test_verdict(check: Check, outcome: isolation.Outcome, path: Path) -> TestV
 
 def _ended_early(check: Check, outcome: isolation.Outcome, path: Path) -> dict[str, Any]:
     what = check.exercise.name
-    where: list[str] = []
+    where = _lines_of_stack(outcome.stack, path)
     if outcome.kind == "timeout":
         sentence = f"{what} did not finish within {check.timeout:g} seconds: an endless loop?"
-        where = _lines_of_stack(outcome.stack, path)
     elif outcome.kind == "signal":
         name = signal.Signals(outcome.code).name
         sentence = f"{what} crashed the Python interpreter ({name})"

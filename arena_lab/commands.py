@@ -1,6 +1,7 @@
 """What the learner's tasks do: find, run, show, and end with an exit code."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,9 @@ def test(
     exercises = [section.find(exercise_name)] if exercise_name else list(section.exercises)
     console = Console(stderr=json_file == "-")
 
+    # Children run side by side, one core each; a pool of threads would not survive the fork.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     from arena_lab import checking, progress, report
 
     verdicts = []

@@ -27,7 +27,7 @@ class Outcome:
     """How a child ended.
 
     `kind` is "result" (it reported), "timeout", "exit" (it ended without a report) or "signal";
-    `stack` is where a child stood when its time was over, innermost call first.
+    `stack` is where a child stood when it crashed or its time was over, innermost call first.
     """
 
     kind: str
@@ -139,18 +139,18 @@ class _Child:
         seconds = time.monotonic() - self.started
         timed_out = self._status is None
         code = os.waitstatus_to_exitcode(self._status) if self._status is not None else 0
+        self._stack.seek(0)
+        stack = self._stack.read().decode("utf-8", "replace")
         self._drain()
         self.kill()
         output = self._output.decode("utf-8", "replace")
         if timed_out:
-            self._stack.seek(0)
-            stack = self._stack.read().decode("utf-8", "replace")
-            return Outcome("timeout", output=output, stack=stack, seconds=seconds)
+            return Outcome("timeout", None, 0, output, stack, seconds)
         with contextlib.suppress(ValueError):
             result = json.loads(self._report)
-            return Outcome("result", result, code, output, seconds=seconds)
+            return Outcome("result", result, code, output, stack, seconds)
         kind = "signal" if code < 0 else "exit"
-        return Outcome(kind, None, abs(code), output, seconds=seconds)
+        return Outcome(kind, None, abs(code), output, stack, seconds)
 
     def _drain(self) -> None:
         for fd, buffer, limit in zip(
@@ -201,6 +201,7 @@ def _live(
         sys.stderr = open(2, "w", closefd=False, errors="replace")  # noqa: SIM115
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _limit_memory(memory)
+        faulthandler.enable(stack, all_threads=False)
         faulthandler.dump_traceback_later(timeout, file=stack, exit=False)
         data = json.dumps(function()).encode()
         faulthandler.cancel_dump_traceback_later()
