@@ -77,9 +77,14 @@ class Section:
         raise LabError(f"Section {self.number} has no exercise {name!r}. {hint}")
 
 
+def page_paths(root: Path = ROOT) -> list[Path]:
+    """Give the files of all pages, whether they parse or not."""
+    return sorted(root.glob("chapter*/instructions/pages/*.md"))
+
+
 def sections(root: Path = ROOT) -> list[Section]:
     """Find every section of every chapter, in the order of their numbers."""
-    found = [_section(page) for page in sorted(root.glob("chapter*/instructions/pages/*.md"))]
+    found = [section_of(page) for page in page_paths(root)]
     return sorted(found, key=lambda section: [int(part) for part in section.number.split(".")])
 
 
@@ -104,7 +109,8 @@ def make_importable(section: Section) -> None:
         sys.path.insert(0, folder)
 
 
-def _section(path: Path) -> Section:
+def section_of(path: Path) -> Section:
+    """Give the section of one page; read once as long as the file stays the same."""
     stat = path.stat()
     return _read(path, stat.st_mtime_ns, stat.st_size)
 

@@ -6,6 +6,7 @@ directives of docs/writing-a-section.md are taken apart. A fault names file and 
 
 import functools
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,10 +156,17 @@ def _split(path: Path, text: str) -> tuple[dict[str, Any], list[Block], dict[int
     tokens = _parser().parse(text)
     if not tokens or tokens[0].type != "front_matter":
         raise PageError(f"{path}:1: the page must start with front matter between lines of ---")
-    meta = yaml.safe_load(tokens[0].content) or {}
+    try:
+        meta = yaml.safe_load(tokens[0].content) or {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 2 if mark else 1
+        raise PageError(f"{path}:{line}: the front matter is not YAML: {error}") from None
     for key in ("section", "title", "exercises", "summary"):
         if not meta.get(key):
             raise PageError(f"{path}:1: the front matter needs `{key}`")
+    if not re.fullmatch(r"\d+(\.\d+)*", str(meta["section"])):
+        raise PageError(f'{path}:1: `section` must be a number such as "0.4"')
     headings = {
         token.map[0] + 1: tokens[i + 1].content.strip()
         for i, token in enumerate(tokens)
