@@ -136,9 +136,6 @@ def _parse(path: Path, _mtime: int, _size: int) -> Page:
         if isinstance(block, Markdown) and block.line in headings:
             subpages.append(SubPage(title, tuple(current), start))
             title, start, current = headings[block.line], block.line, []
-            rest = block.text.split("\n", 1)[1] if "\n" in block.text else ""
-            if rest.strip():
-                current.append(Markdown(rest.strip("\n"), block.line + 1))
         else:
             current.append(block)
     subpages.append(SubPage(title, tuple(current), start))
@@ -173,7 +170,9 @@ def _split(path: Path, text: str) -> tuple[dict[str, Any], list[Block], dict[int
         if token.type == "heading_open" and token.tag == "h1" and token.level == 0 and token.map
     }
     body_start = tokens[0].map[1] if tokens[0].map else 0
-    blocks = list(_blocks(path, text, 0, _TOP_LEVEL, "the page", body_start, set(headings)))
+    # A heading of the first level is a block of its own, that prose after it keeps its line.
+    cuts = {*headings, *(line + 1 for line in headings)}
+    blocks = list(_blocks(path, text, 0, _TOP_LEVEL, "the page", body_start, cuts))
     return meta, blocks, headings
 
 

@@ -1,0 +1,237 @@
+"""The laws of docs/writing-a-section.md, held for every section of the course."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import jaxtyping
+import pytest
+
+from arena_lab import cells, checking, pages, starters
+from arena_lab.catalogue import Section, make_importable, sections
+from arena_lab.paths import ROOT
+
+SECTIONS = sections()
+each_section = pytest.mark.parametrize("section", SECTIONS, ids=[s.number for s in SECTIONS])
+
+SECTION_FILES = {"__init__.py", "answers.py", "solutions.py", "tests.py", "utils.py"}
+MAX_BODY_LINES = 40
+
+
+def names_of(section: Section) -> list[str]:
+    return [name for exercise in section.exercises for name in exercise.names]
+
+
+def names_with_region(section: Section) -> list[str]:
+    text = section.solutions.read_text(encoding="utf-8")
+    begins = [i for i, row in enumerate(text.splitlines(), 1) if row.strip() == cells.BEGIN]
+    found = cells.definitions(text)
+    return [
+        definition.name
+        for definition in found.values()
+        if any(definition.first <= line <= definition.last for line in begins)
+    ]
+
+
+def test_there_are_sections() -> None:
+    assert SECTIONS
+
+
+@each_section
+def test_page_and_solutions_have_the_same_names_in_the_same_order(section: Section) -> None:
+    assert names_with_region(section) == names_of(section)
+
+
+@each_section
+def test_tests_stand_in_the_order_of_the_page(section: Section) -> None:
+    order = [section.exercises.index(check.exercise) for check in checking.find_checks(section)]
+    assert order == sorted(order)
+
+
+@each_section
+def test_every_exercise_has_a_test(section: Section) -> None:
+    tested = {check.exercise.name for check in checking.find_checks(section)}
+    assert [e.name for e in section.exercises if e.name not in tested] == []
+
+
+@each_section
+def test_tests_take_names_that_the_solutions_define(section: Section) -> None:
+    defined = set(cells.definitions(section.solutions.read_text(encoding="utf-8")))
+    wanted = {name for check in checking.find_checks(section) for name in check.parameters}
+    assert sorted(wanted - defined) == []
+
+
+@each_section
+@pytest.mark.parametrize("file", ["solutions.py", "tests.py"])
+def test_every_name_is_defined_once(section: Section, file: str) -> None:
+    tree = ast.parse((section.folder / file).read_text(encoding="utf-8"))
+    counts = Counter(name for node in tree.body for name in cells.defined_names(node))
+    assert [name for name, n in counts.items() if n > 1] == []
+
+
+@each_section
+def test_folder_holds_no_unexpected_script(section: Section) -> None:
+    assert {path.name for path in section.folder.glob("*.py")} <= SECTION_FILES
+
+
+@each_section
+def test_answers_are_the_starter(section: Section) -> None:
+    assert section.answers.read_text(encoding="utf-8") == starters.starter(section), (
+        "out of date; run: invoke starters"
+    )
+
+
+@each_section
+def test_starter_imports_without_doing_anything(section: Section) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"import {section.package}.answers"],
+        capture_output=True,
+        text=True,
+        cwd=section.folder.parent,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+@each_section
+def test_solutions_pass(section: Section) -> None:
+    failures = {
+        verdict.name: verdict.failure.sentence
+        for verdict in checking.run(section, solutions=True)
+        if verdict.failure
+    }
+    assert failures == {}
+
+
+@each_section
+def test_every_exercise_of_the_starter_is_not_started(
+    section: Section, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert checking.not_started(section) == set(names_of(section))
+    # The tests themselves must tell it too: in a notebook nobody compares with the starter.
+    monkeypatch.setattr(checking, "not_started", lambda section: set())
+    for verdict in checking.run(section):
+        sentences = [test.sentence for test in verdict.tests]
+        unwritten = [
+            "still raises NotImplementedError" in s or "is not written yet" in s for s in sentences
+        ]
+        assert any(unwritten), f"{verdict.name}: {sentences}"
+        assert all(test.status != checking.PASSED for test in verdict.tests), verdict.name
+
+
+@each_section
+def test_solutions_keep_the_shapes_that_they_declare(section: Section) -> None:
+    # In a process of its own: the hook holds for modules that are imported after it.
+    make_importable(section)
+    code = (
+        "import jaxtyping\n"
+        f"with jaxtyping.install_import_hook({section.package + '.solutions'!r},"
+        " 'beartype.beartype'):\n"
+        f"    import {section.package}.solutions as solutions\n"
+        "from arena_lab import checking, checks, catalogue\n"
+        "checks.by_hand = False\n"
+        f"for check in checking.find_checks(catalogue.find_section({section.number!r})):\n"
+        "    check.function(*(getattr(solutions, name) for name in check.parameters))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=section.folder.parent
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert jaxtyping.__version__
+
+
+@each_section
+def test_functions_are_short(section: Section) -> None:
+    long = []
+    for file in ("solutions.py", "utils.py", "tests.py"):
+        path = section.folder / file
+        if not path.exists():
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                n_lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+                if n_lines > MAX_BODY_LINES:
+                    long.append(f"{path.name}:{node.lineno} {node.name} has {n_lines} lines")
+    assert long == []
+
+
+@each_section
+def test_exercises_are_documented_and_annotated(section: Section) -> None:
+    tree = ast.parse(section.solutions.read_text(encoding="utf-8"))
+    wanted = set(names_of(section))
+    faults = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in wanted:
+            if not ast.get_docstring(node):
+                faults.append(f"{node.name} has no docstring")
+            for function in ast.walk(node):
+                if isinstance(function, ast.FunctionDef):
+                    arguments = [*function.args.args, *function.args.kwonlyargs]
+                    bare = [a.arg for a in arguments if not a.annotation and a.arg != "self"]
+                    faults += [
+                        f"{node.name}: {function.name}({arg}) is not annotated" for arg in bare
+                    ]
+    assert faults == []
+
+
+@each_section
+def test_every_exercise_has_graded_hints(section: Section) -> None:
+    assert [e.name for e in section.exercises if e.n_hints < 2 and e.difficulty > 1] == []
+
+
+@each_section
+def test_figures_and_images_exist(section: Section) -> None:
+    page = pages.parse(section.page)
+    media = section.page.parents[1] / "media" / section.number
+    wanted = {
+        media / f"{figure.argument}.{theme}.svg"
+        for figure in page.directives("figure")
+        for theme in ("light", "dark")
+    }
+    assert sorted(str(path) for path in wanted if not path.exists()) == []
+    assert sorted(str(path) for path in set(media.glob("*.svg")) - wanted) == [], "not used"
+
+
+@each_section
+def test_interactive_figures_are_functions_of_utils(section: Section) -> None:
+    names = [d.argument for d in pages.parse(section.page).directives("interactive")]
+    if names:
+        text = (section.folder / "utils.py").read_text(encoding="utf-8")
+        assert sorted(set(names) - set(cells.definitions(text))) == []
+
+
+@each_section
+def test_code_blocks_of_the_page_compile(section: Section) -> None:
+    for block in _prose(section.page):
+        for line, code in _python_blocks(block):
+            try:
+                compile(inspect.cleandoc(code), str(section.page), "exec")
+            except SyntaxError as error:
+                pytest.fail(f"{section.page}:{line + (error.lineno or 1)}: {error.msg}")
+
+
+def _prose(path: Path) -> list[pages.Markdown]:
+    blocks = [b for subpage in pages.parse(path).subpages for b in subpage.walk()]
+    return [b for b in blocks if isinstance(b, pages.Markdown)]
+
+
+def _python_blocks(block: pages.Markdown) -> list[tuple[int, str]]:
+    found, start, lines = [], None, block.text.splitlines()
+    for i, row in enumerate(lines):
+        if row.strip() == "```python":
+            start = i + 1
+        elif row.strip() == "```" and start is not None:
+            found.append((block.line + start - 1, "\n".join(lines[start:i])))
+            start = None
+    return found
+
+
+def test_sections_are_found_from_pages_alone() -> None:
+    # The engine must work for a chapter that it has never heard of.
+    for path in (ROOT / "arena_lab").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        for section in SECTIONS:
+            assert section.package not in text, f"{path} names {section.package}"
