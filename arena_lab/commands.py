@@ -134,20 +134,19 @@ def starters(section_number: str | None, *, check: bool) -> None:
     chosen = [catalogue.find_section(section_number)] if section_number else catalogue.sections()
     stale = []
     for section in chosen:
-        name = section.answers.relative_to(ROOT)
-        text = starter(section)
-        if section.answers.exists() and section.answers.read_text(encoding="utf-8") == text:
+        name = str(section.answers.relative_to(ROOT))
+        exists = section.answers.exists()
+        if exists and section.answers.read_text(encoding="utf-8") == starter(section):
             continue
-        stale.append(str(name))
+        stale.append(name)
         if check:
             continue
-        if section.answers.exists():
-            names = {n for e in section.exercises for n in e.names}
-            begun = sorted(names - not_started(section))
-            if begun:
-                raise LabError(f"{name} holds answers ({', '.join(begun[:4])}…): left as it is")
-        write_starter(section, section.answers)
-        print(f"wrote {name}")
+        names = {n for e in section.exercises for n in e.names}
+        begun = sorted(names - not_started(section)) if exists else []
+        if begun:
+            raise LabError(f"{name} holds answers ({', '.join(begun[:4])}): left as it is")
+        kept = write_starter(section)
+        print(f"wrote {name}" + (f"; the old one is {kept.relative_to(ROOT)}" if kept else ""))
     if check and stale:
         raise Exit(f"out of date: {', '.join(stale)}. Run: invoke starters", code=1)
 

@@ -1,9 +1,26 @@
 """Where things are: the checkout, and what the lab keeps beside it."""
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 ROOT = Path(os.environ.get("ARENA_LAB_ROOT") or Path(__file__).resolve().parent.parent)
 
 # Everything the lab writes and git ignores: token, verdicts, logs, data sets.
 STATE = Path(os.environ.get("ARENA_LAB_STATE") or ROOT / ".lab")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader, a crash or a full disk finds the old one or the new one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise

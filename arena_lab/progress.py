@@ -3,8 +3,6 @@
 import contextlib
 import fcntl
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 from arena_lab.catalogue import Section
 from arena_lab.checking import Verdict, now
 from arena_lab.errors import LabError
-from arena_lab.paths import STATE
+from arena_lab.paths import STATE, write_atomically
 
 
 def path_of(section: Section) -> Path:
@@ -50,21 +48,6 @@ def store(section: Section, verdicts: list[Verdict]) -> None:
             write_atomically(path, json.dumps({"section": section.number, "exercises": kept}))
     except OSError as error:
         raise LabError(f"the verdicts could not be kept in {path}: {error.strerror}") from None
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader, a crash or a full disk finds the old one or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
 
 
 @contextlib.contextmanager

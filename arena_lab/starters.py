@@ -2,11 +2,13 @@
 
 import importlib
 import inspect
+import time
 from pathlib import Path
 
 from arena_lab.catalogue import Exercise, Section, make_importable
 from arena_lab.cells import BEGIN, END, Cell, split
 from arena_lab.errors import LabError
+from arena_lab.paths import STATE, write_atomically
 
 
 def starter(section: Section) -> str:
@@ -60,9 +62,29 @@ def cut(text: str, path: Path, line: int = 1) -> str:
     return "\n".join(kept) + "\n"
 
 
-def write_starter(section: Section, path: Path) -> None:
-    """Write the section's starter to `path`; its folder must exist."""
-    path.write_text(starter(section), encoding="utf-8")
+def write_starter(section: Section) -> Path | None:
+    """Write the section's starter as its `answers.py`.
+
+    A file that stands there is kept: the path of its copy is returned.
+
+    Raises:
+        LabError: The file holds answers, or cannot be written.
+    """
+    path = section.answers
+    try:
+        kept = _keep(path) if path.exists() else None
+        write_atomically(path, starter(section))
+    except OSError as error:
+        raise LabError(f"{path} cannot be written: {error.strerror}") from None
+    return kept
+
+
+def _keep(path: Path) -> Path:
+    folder = STATE / "backups" / path.parent.name
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{path.name}"
+    write_atomically(copy, path.read_text(encoding="utf-8"))
+    return copy
 
 
 def _written_names(path: Path, cell: Cell) -> list[str]:

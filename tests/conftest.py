@@ -135,7 +135,7 @@ def section(tmp_path: Path) -> catalogue.Section:
     (folder / "solutions.py").write_text(SOLUTIONS.format(package=package))
     (folder / "tests.py").write_text(TESTS.format(package=package))
     (section,) = catalogue.sections(tmp_path)
-    starters.write_starter(section, section.answers)
+    section.answers.write_text(starters.starter(section))
     return section
 
 

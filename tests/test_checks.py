@@ -1,0 +1,158 @@
+"""A comparison passes what is right in any style, and names what is wrong."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from arena_lab import checks
+from arena_lab.checks import WrongAnswer, call, expect, raises
+
+X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+
+
+def sentence(actual: Any, expected: Any, **options: Any) -> str:
+    with pytest.raises(WrongAnswer) as caught:
+        expect(actual, expected, of="y", **options)
+    return caught.value.sentence.removeprefix("y: ")
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"),
+    [
+        (X.copy(), X),
+        (X.astype(np.float32), X),
+        (np.float64(2.0), 2.0),
+        (np.array(2.0), 2.0),
+        (2.0, np.array(2.0)),
+        (np.int32(3), 3),
+        (np.bool_(True), True),
+        (np.array([np.nan, np.inf]), np.array([np.nan, np.inf])),
+        ([X, 1.0], (X, 1.0)),
+        (np.zeros((0, 3)), np.zeros((0, 3))),
+        ("a", "a"),
+        (None, None),
+    ],
+)
+def test_equal_values_pass(actual: Any, expected: Any) -> None:
+    expect(actual, expected, of="y")
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "said"),
+    [
+        (None, X, "the result is None: is a return statement missing?"),
+        ("text", X, "the result is a str, not a numpy array"),
+        (X.T, X, "the shape is (3, 2); it must be (2, 3) (the axes are swapped)"),
+        (X[None], X, "the shape is (1, 2, 3); it must be (2, 3) (an axis of size 1 too many)"),
+        (X.sum(), X, "the shape is (); it must be (2, 3) (everything was reduced to one number)"),
+        (X.astype(int), X, "the values are integer (int64); they must be floating-point"),
+        (X > 3, X, "the values are boolean (bool); they must be floating-point"),
+        (-X, X, "the sign is the wrong way round"),
+        (X / 6, X, "every value is 0.1667 times the expected one"),
+        (0 * X, X, "every value is zero"),
+        (X[:2, :2].T, X[:2, :2], "the result is transposed"),
+        (X[::-1], X, "the values are right but stand in the wrong places"),
+        (X + np.eye(2, 3), X, "2 of 6 values are wrong"),
+        (np.where(X > 5, np.nan, X), X, "1 of 6 values is NaN where a finite number is expected"),
+        (3.0, 2.0, "the value is wrong"),
+        ((X, 1.0), (X, 2.0), "value 1 of the result: the value is wrong"),
+        ([X], (X, X), "the result holds 1 values; expected 2"),
+    ],
+)
+def test_difference_is_named(actual: Any, expected: Any, said: str) -> None:
+    assert sentence(actual, expected) == said
+
+
+def test_known_mistake_comes_first() -> None:
+    mistakes = {"this is the square": X**2, "this is the root": np.sqrt(X)}
+    assert sentence(X**2, X, mistakes=mistakes) == "this is the square"
+
+
+def test_mistake_of_another_shape_is_known_too() -> None:
+    mistakes = {"this sums over the wrong axis": X.sum(0)}
+    assert sentence(X.sum(0), X.sum(1), mistakes=mistakes) == "this sums over the wrong axis"
+
+
+def test_mistake_that_is_right_is_a_fault_of_the_test() -> None:
+    with pytest.raises(ValueError, match="is the right result"):
+        expect(X, X, of="y", mistakes={"nonsense": X.copy()})
+
+
+def test_exact_dtype_only_where_asked() -> None:
+    said = sentence(X.astype(np.float32), X, dtype=True)
+    assert said == "the dtype is float32; it must be float64"
+
+
+def test_tensor_is_not_taken_for_an_array() -> None:
+    import torch
+
+    assert sentence(torch.tensor(X), X) == "the result is a torch.Tensor, not a numpy array"
+    expect(torch.tensor(2.0, requires_grad=True), 2.0, of="y")
+    expect(torch.tensor(X), torch.tensor(X), of="y")
+
+
+def test_message_shows_call_result_and_place() -> None:
+    def square(x: np.ndarray) -> np.ndarray:
+        return x**2
+
+    with pytest.raises(WrongAnswer) as caught:
+        call(square, np.array([1.0, 3.0])).gives(np.array([1.0, 6.0]))
+    assert str(caught.value).splitlines() == [
+        "square: 1 of 2 values is wrong",
+        "  called    square([1., 3.])",
+        "  returned  array of shape (2,), float64: [1., 9.]",
+        "  expected  array of shape (2,), float64: [1., 6.]",
+        "  differs   first at [1]: 9 instead of 6",
+    ]
+
+
+def test_large_arguments_are_shown_by_shape() -> None:
+    assert call(np.sum, np.ones((4, 5))).text == "sum(array[4, 5])"
+
+
+@pytest.mark.parametrize("spoil", [lambda x: x.sort(), lambda x: x.__iadd__(1)])
+def test_change_in_place_is_named(spoil: Callable[[np.ndarray], Any]) -> None:
+    def answer(x: np.ndarray) -> None:
+        spoil(x)
+
+    with pytest.raises(WrongAnswer, match="answer changed its argument x in place"):
+        call(answer, np.array([3.0, 1.0]))
+
+
+def test_error_in_an_answer_keeps_the_call_as_a_note() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        call(lambda x: x / 0, 1)
+    assert caught.value.__notes__ == ["in the call <lambda>(1)"]
+
+
+def test_raises_wants_the_error() -> None:
+    assert str(raises(ValueError, int, "x", because="x is no number")).startswith("invalid")
+    with pytest.raises(WrongAnswer, match="int must raise ValueError: x is no number"):
+        raises(ValueError, int, "3", because="x is no number")
+
+
+def test_raises_does_not_take_a_stub_for_an_answer() -> None:
+    def stub() -> None:
+        raise NotImplementedError
+
+    with pytest.raises(NotImplementedError):
+        raises(Exception, stub, because="anything")
+
+
+def test_called_by_hand_a_test_prints_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @checks.checks("double")
+    def test_double(double: Callable[[float], float]) -> None:
+        call(double, 2.0).gives(4.0)
+
+    monkeypatch.setattr(checks, "by_hand", True)
+    test_double(lambda x: 2 * x)
+    assert capsys.readouterr().out == "✓ test_double passed\n"
+
+
+def test_notebook_shows_the_explanation_alone() -> None:
+    (shown,) = WrongAnswer("f: no", ("called", "f(1)"))._render_traceback_()
+    assert shown == "Wrong answer: f: no\n  called  f(1)"

@@ -1,0 +1,211 @@
+"""What a person types: tables, exit codes, and one clear line where something is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from arena_lab.catalogue import Section
+from arena_lab.paths import ROOT
+
+RIGHT = "def double(x):\n    return x + x"
+
+
+class Lab:
+    """A checkout with the small course in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.verdicts = root / ".lab/verdicts/9.1.json"
+
+    def invoke(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        settings = {"ARENA_LAB_ROOT": str(self.root), "COLUMNS": "110", **environment}
+        return subprocess.run(
+            [sys.executable, "-m", "invoke", *words],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+        )
+
+
+@pytest.fixture
+def lab(section: Section, tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+def test_unknown_section_lists_the_sections(lab: Lab) -> None:
+    done = lab.invoke("test", "--section", "0.9")
+    assert done.returncode == 2
+    assert done.stderr == "There is no section '0.9'. The sections are:\n  9.1  Toys\n"
+
+
+def test_unknown_exercise_suggests_the_nearest(lab: Lab) -> None:
+    done = lab.invoke("test", "--section", "9.1", "--exercise", "dubble")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Section 9.1 has no exercise 'dubble'. Did you mean double")
+
+
+def test_any_name_of_an_exercise_finds_it(lab: Lab) -> None:
+    done = lab.invoke("test", "--section", "9.1", "--exercise", "half_of_double", "--solutions")
+    assert "halve, half_of_double" in done.stdout
+    assert done.returncode == 0
+
+
+def test_solutions_succeed(lab: Lab) -> None:
+    done = lab.invoke("test", "--section", "9.1", "--solutions")
+    assert done.returncode == 0
+    assert "3 passed, 0 failed" in done.stdout
+
+
+def test_starter_is_no_success(lab: Lab) -> None:
+    done = lab.invoke("test", "--section", "9.1")
+    assert done.returncode == 1
+    assert "0 passed, 0 failed, 3 not started" in done.stdout
+
+
+def test_optional_exercises_are_not_needed(lab: Lab, write_answer: Callable[..., None]) -> None:
+    write_answer(RIGHT)
+    write_answer("def halve(x):\n    return x / 2", "halve")
+    write_answer("def half_of_double(x):\n    return +x", "half_of_double")
+    assert lab.invoke("test", "--section", "9.1").returncode == 0
+
+
+def test_first_failure_is_explained(lab: Lab, write_answer: Callable[..., None]) -> None:
+    write_answer("def double(x):\n    return x * x")
+    write_answer("def triple(x):\n    return x", "triple")
+    out = lab.invoke("test", "--section", "9.1").stdout
+    assert "this is the square" in out
+    assert "double([1., 3.])" in out
+    assert "page 9.1, First: double" in out
+    assert "--all explains the other 1 too" in out
+    assert "triple([1., 3.])" not in out
+
+
+def test_all_failures_are_explained_on_demand(lab: Lab, write_answer: Callable[..., None]) -> None:
+    write_answer("def double(x):\n    return x * x")
+    write_answer("def triple(x):\n    return x", "triple")
+    out = lab.invoke("test", "--section", "9.1", "--all").stdout
+    assert "double([1., 3.])" in out
+    assert "triple([1., 3.])" in out
+
+
+def test_learner_sees_no_traceback_of_ours(lab: Lab, write_answer: Callable[..., None]) -> None:
+    write_answer("def double(x):\n    return x.twice()")
+    done = lab.invoke("test", "--section", "9.1")
+    assert "AttributeError" in done.stdout
+    assert "in double: return x.twice()" in done.stdout
+    assert "arena_lab" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_json_to_the_terminal_is_json_alone(lab: Lab) -> None:
+    done = lab.invoke("test", "--section", "9.1", "--json", "-")
+    data = json.loads(done.stdout)
+    assert data["success"] is False
+    assert data["counts"] == {"passed": 0, "failed": 0, "not started": 3, "waiting": 0}
+    assert [e["name"] for e in data["exercises"]] == ["double", "halve", "triple"]
+
+
+def test_json_file_that_cannot_be_written_is_named(lab: Lab) -> None:
+    done = lab.invoke("test", "--section", "9.1", "--json", "no/such/folder.json")
+    assert done.returncode == 2
+    assert done.stderr == "no/such/folder.json cannot be written: No such file or directory\n"
+
+
+def test_verdicts_are_kept_for_the_site(lab: Lab, write_answer: Callable[..., None]) -> None:
+    write_answer("def double(x):\n    return x * x")
+    lab.invoke("test", "--section", "9.1")
+    kept = json.loads(lab.verdicts.read_text())["exercises"]
+    assert kept["double"]["status"] == "failed"
+    assert kept["double"]["message"] == "double: this is the square"
+    assert kept["triple"]["status"] == "not started"
+
+
+def test_checking_solutions_is_no_progress(lab: Lab) -> None:
+    lab.invoke("test", "--section", "9.1", "--solutions")
+    assert not lab.verdicts.exists()
+
+
+def test_one_exercise_leaves_the_other_verdicts(
+    lab: Lab, write_answer: Callable[..., None]
+) -> None:
+    lab.invoke("test", "--section", "9.1")
+    write_answer(RIGHT)
+    lab.invoke("test", "--section", "9.1", "--exercise", "double")
+    kept = json.loads(lab.verdicts.read_text())["exercises"]
+    assert {name: v["status"] for name, v in kept.items()} == {
+        "double": "passed",
+        "halve": "not started",
+        "triple": "not started",
+    }
+
+
+def test_verdict_is_told_where_it_cannot_be_kept(lab: Lab) -> None:
+    (lab.root / ".lab").write_text("in the way")
+    done = lab.invoke("test", "--section", "9.1")
+    assert "the verdicts could not be kept" in done.stdout
+    assert "3 not started" in done.stdout
+
+
+def test_two_runs_at_once_keep_both(lab: Lab, write_answer: Callable[..., None]) -> None:
+    write_answer(RIGHT)
+    names = ["double", "halve", "triple"] * 2
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda n: lab.invoke("test", "--section", "9.1", "--exercise", n), names))
+    assert set(json.loads(lab.verdicts.read_text())["exercises"]) == set(names)
+
+
+def test_missing_answers_file_says_what_to_do(lab: Lab, section: Section) -> None:
+    section.answers.unlink()
+    done = lab.invoke("test", "--section", "9.1")
+    assert done.returncode == 2
+    assert "`invoke starters --section 9.1` writes a new starter" in done.stderr
+    assert lab.invoke("starters", "--section", "9.1").returncode == 0
+    assert section.answers.exists()
+
+
+def test_starters_never_overwrite_answers(
+    lab: Lab, section: Section, write_answer: Callable[..., None]
+) -> None:
+    write_answer("def double(x):\n    return 'mine'")
+    before = section.answers.read_bytes()
+    done = lab.invoke("starters")
+    assert done.returncode == 2
+    assert "holds answers (double" in done.stderr
+    assert section.answers.read_bytes() == before
+
+
+def test_starters_keep_a_copy_of_what_they_replace(lab: Lab, section: Section) -> None:
+    section.answers.write_text(section.answers.read_text() + "\n# a note of mine\n")
+    done = lab.invoke("starters")
+    assert "the old one is .lab/backups/" in done.stdout
+    (copy,) = (lab.root / ".lab/backups").rglob("*.py")
+    assert "# a note of mine" in copy.read_text()
+
+
+def test_starters_check_writes_nothing(lab: Lab, section: Section) -> None:
+    section.answers.write_text(section.answers.read_text() + "\n# changed\n")
+    before = section.answers.read_bytes()
+    done = lab.invoke("starters", "--check")
+    assert done.returncode == 1
+    assert "Run: invoke starters" in done.stderr
+    assert section.answers.read_bytes() == before
+
+
+def test_list_shows_sections_and_exercises(lab: Lab) -> None:
+    assert "9.1" in lab.invoke("list").stdout
+    out = lab.invoke("list", "--section", "9.1").stdout
+    assert "triple" in out
+    assert "optional" in out
+
+
+def test_progress_counts_what_is_required(lab: Lab, write_answer: Callable[..., None]) -> None:
+    write_answer(RIGHT)
+    lab.invoke("test", "--section", "9.1")
+    assert "1 of 2" in lab.invoke("progress").stdout
