@@ -1,5 +1,8 @@
 """The tasks of `./inv TASK` (or `invoke TASK`): each a few lines that call the engine."""
 
+import sys
+from pathlib import Path
+
 from invoke import Context, task
 
 
@@ -48,3 +51,40 @@ def starters(c: Context, section: str = "", check: bool = False) -> None:
     from arena_lab.commands import starters as run
 
     run(section or None, check=check)
+
+
+@task(
+    help={
+        "quick": "only the tests that finish within a minute, without a browser",
+        "container": "also build, start and try the real image",
+    }
+)
+def check(c: Context, quick: bool = False, container: bool = False) -> None:
+    """Run all the project's checks: style, types, tests."""
+    chosen = "not slow and not browser and not container" if quick else "not container"
+    c.run("ruff check .", echo=True)
+    c.run("ruff format --check .", echo=True)
+    c.run("mypy", echo=True)
+    c.run(f"pytest -m '{'' if container else chosen}'", echo=True, pty=sys.stdout.isatty())
+
+
+@task(help={"container": "measure the container too; needs its image"})
+def bench(c: Context, container: bool = False) -> None:
+    """Measure what the README states, and print it beside the goals."""
+    for name in sorted(p.stem for p in Path("benchmarks").glob("*.py")):
+        if name != "table" and (container or name != "container"):
+            c.run(f"{sys.executable} benchmarks/{name}.py", echo=True, pty=sys.stdout.isatty())
+
+
+@task
+def figures(c: Context) -> None:
+    """Draw the figures of the pages anew."""
+    c.run(f"{sys.executable} -m chapter0_fundamentals.instructions.figures", echo=True)
+
+
+@task(help={"upgrade": "take the newest versions instead of keeping those that are locked"})
+def lock(c: Context, upgrade: bool = False) -> None:
+    """Compile requirements.txt and requirements-dev.txt from pyproject.toml."""
+    from arena_lab.commands import lock as run
+
+    run(upgrade=upgrade)

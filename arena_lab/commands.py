@@ -156,3 +156,11 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise LabError(f"{path} cannot be written: {error.strerror}") from None
+
+
+@command
+def lock(*, upgrade: bool) -> None:
+    """Compile both locks."""
+    from arena_lab.lock import compile_locks
+
+    compile_locks(upgrade=upgrade)
