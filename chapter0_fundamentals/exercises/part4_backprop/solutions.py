@@ -1086,7 +1086,7 @@ def train(
         loss = cross_entropy(model(Tensor(images)), Tensor(labels)).sum() / len(labels)
         loss.backward()
         optimizer.step()
-        progress.set_postfix(loss=f"{loss.item():.3f}")
+        progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
         if train_loss_list is not None:
             train_loss_list.append(loss.item())
     ### END SOLUTION
@@ -1125,7 +1125,7 @@ if MAIN:
     optimizer = SGD(model.parameters(), lr=0.1)
     train_loss_list: list[float] = []
     test_accuracy_list: list[float] = []
-    for epoch in range(5):
+    for epoch in range(15):
         train(model, train_loader, optimizer, epoch, train_loss_list)
         accuracy = test(model, test_loader, test_accuracy_list)
         print(f"Accuracy after epoch {epoch}: {accuracy:.1%}")
@@ -1475,7 +1475,12 @@ class Conv2d(Module):
     """The function conv2d as a module without bias, weights from ±1 / √(inputs of a kernel)."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding=0
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
     ) -> None:
         super().__init__()
         self.stride, self.padding = stride, padding
@@ -1486,6 +1491,10 @@ class Conv2d(Module):
     def forward(self, x: Float[Tensor, "batch in_channels height width"]) -> Tensor:
         """Convolve."""
         return conv2d(x, self.weight, self.stride, self.padding)
+
+    def extra_repr(self) -> str:
+        """Say the shape of the weights, and how they move."""
+        return f"{self.weight.shape}, stride={self.stride}, padding={self.padding}"
 
 
 class BatchNorm2d(Module):
@@ -1590,10 +1599,18 @@ class ResidualBlock(Module):
 
 
 # %%
+def set_training(module: Module, training: bool) -> None:
+    """Switch every batch norm inside a module to training or to evaluation."""
+    if isinstance(module, BatchNorm2d):
+        module.training = training
+    for child in module.modules():
+        set_training(child, training)
+
+
 if MAIN:
-    train_loader, test_loader = get_mnist(subsample=15)
-    model = Sequential(
-        Conv2d(1, 8, 3, padding=1),
+    train_loader, test_loader = get_mnist()
+    resnet = Sequential(
+        Conv2d(1, 8, 3, stride=2, padding=1),
         BatchNorm2d(8),
         ReLU(),
         ResidualBlock(8, 16, first_stride=2),
@@ -1601,5 +1618,9 @@ if MAIN:
         AveragePool(),
         Linear(32, 10),
     )
-    train(model, train_loader, SGD(model.parameters(), lr=0.1), epoch=0)
-    print(f"Accuracy of a small ResNet: {test(model, test_loader):.1%}")
+    optimizer = SGD(resnet.parameters(), lr=0.1)
+    for epoch in range(3):
+        set_training(resnet, True)
+        train(resnet, train_loader, optimizer, epoch)
+        set_training(resnet, False)
+        print(f"Accuracy after epoch {epoch}: {test(resnet, test_loader):.1%}")
