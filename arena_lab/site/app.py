@@ -1,0 +1,215 @@
+"""The site: find the place that the address names, and show it with its surroundings."""
+
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from arena_lab import catalogue, pages, paths, progress
+from arena_lab.catalogue import Section
+from arena_lab.errors import LabError
+from arena_lab.pages import Page
+from arena_lab.site import links, sidebar, status
+from arena_lab.site.outline import cut, outline, plain
+from arena_lab.site.render import Renderer, shown, trouble
+
+_HERE = Path(__file__).parent
+
+# How often an open page asks whether a verdict is new; it costs a few calls of stat().
+POLL_SECONDS = 1.0
+
+
+@dataclass
+class Course:
+    """All sections with their pages and verdicts, and the pages that are broken."""
+
+    sections: list[Section] = field(default_factory=list)
+    pages: dict[str, Page] = field(default_factory=dict)
+    verdicts: dict[str, status.Verdicts] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+    def find(self, number: str) -> Section | None:
+        """Give the section with this number, if there is one."""
+        return next((s for s in self.sections if s.number == number), None)
+
+
+def load() -> Course:
+    """Read what is on disk; files that did not change are not parsed again."""
+    course = Course()
+    for path in catalogue.page_paths(paths.ROOT):
+        try:
+            section = catalogue.section_of(path)
+            course.pages[section.number] = pages.parse(path)
+        except LabError as error:
+            course.broken.append(str(error).replace(f"{paths.ROOT}/", ""))
+        except (OSError, UnicodeDecodeError) as error:
+            course.broken.append(f"{shown(path)}: {error}")
+        else:
+            course.sections.append(section)
+            course.verdicts[section.number] = progress.read(section)
+    course.sections.sort(key=lambda section: [int(part) for part in section.number.split(".")])
+    return course
+
+
+def main() -> None:
+    """Show the page that the address names."""
+    course = load()
+    seen = status.stamp(course.sections)
+    number = st.query_params.get("section", "")
+    part = st.query_params.get("page", "")
+    section = course.find(number)
+    page = course.pages[number] if section else None
+    parts = links.slugs(page) if page else []
+
+    title = "ARENA Lab"
+    if section and page and part in parts:
+        title = f"{plain(page.subpages[parts.index(part)].title)} · {section.number}"
+    st.set_page_config(page_title=title, page_icon=_HERE / "icon.svg", menu_items={})
+    st.html(_HERE / "style.css")
+
+    for message in course.broken:
+        trouble(f"This page is left out until it is mended: {message}")
+    if not number:
+        sidebar.show(course.sections, course.verdicts)
+        _home(course)
+    elif section is None or page is None:
+        sidebar.show(course.sections, course.verdicts)
+        _not_found(f"There is no section {number!r}.", course)
+    elif part not in parts:
+        sidebar.show(course.sections, course.verdicts, section, page)
+        _not_found(f"Section {number} has no page {part!r}.", course, section)
+    else:
+        _subpage(course, section, page, parts.index(part))
+
+    with st.container(key="lab-script"):
+        st.html(
+            f"<script>{(_HERE / 'script.js').read_text()}</script>", unsafe_allow_javascript=True
+        )
+    _watch(course.sections, seen)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _watch(sections: list[Section], seen: tuple[int, ...]) -> None:
+    """Show everything again as soon as a verdict or a page is new."""
+    if status.stamp(sections) != seen:
+        st.rerun()
+
+
+def _home(course: Course) -> None:
+    done = [
+        (section, status.progress_of(section, course.verdicts[section.number]))
+        for section in course.sections
+    ]
+    cards = "".join(_section_card(section, so_far) for section, so_far in done)
+    st.html(
+        '<div class="lab-home"><h1>Learn deep learning by writing it</h1>'
+        '<p class="lab-lead">Read a page, write the missing function, get a verdict in a blink, '
+        "and go on. Everything runs on this machine: the pages, your code, the checks.</p>"
+        f"{_next_step(course)}"
+        f'<h2>Sections</h2><div class="lab-cards">{cards}</div></div>'
+    )
+
+
+def _next_step(course: Course) -> str:
+    so_far = [(section, course.verdicts[section.number]) for section in course.sections]
+    found = status.next_exercise(so_far)
+    if found is None:
+        text = "Every exercise has passed." if course.sections else "There are no sections yet."
+        return f'<p class="lab-next">{text}</p>'
+    section, exercise = found
+    page = course.pages[section.number]
+    if status.progress_of(section, course.verdicts[section.number]).passed or any(
+        status.is_tried(course.verdicts[section.number], e) for e in section.exercises
+    ):
+        address, verb = links.to_exercise(section, page, exercise.name), "Go on"
+        what = f"{escape(exercise.title)} <span>{exercise.minutes} min</span>"
+    else:
+        address, verb = links.to(section.number), "Start"
+        what = f"{section.number} {escape(section.title)}"
+    return f'<a class="lab-next" href="{escape(address)}"><b>{verb}</b> {what} →</a>'
+
+
+def _section_card(section: Section, so_far: status.Progress) -> str:
+    left = f", {status.hours(so_far.minutes_left)} left" if so_far.passed else ""
+    facts = (
+        f'<span class="lab-quiet">{so_far.passed} of {so_far.required} exercises passed · '
+        f"{status.hours(so_far.minutes)}{left}</span>{so_far.bar}"
+        if so_far.required
+        else ""
+    )
+    return (
+        f'<a class="lab-card" href="{escape(links.to(section.number))}">'
+        f'<span class="lab-number">{section.number}</span>'
+        f"<b>{escape(section.title)}</b>"
+        f"<span>{escape(section.summary)}</span>"
+        f"{facts}</a>"
+    )
+
+
+def _not_found(message: str, course: Course, section: Section | None = None) -> None:
+    if section:
+        page = course.pages[section.number]
+        places = [
+            (links.to(section.number, part), plain(subpage.title))
+            for subpage, part in zip(page.subpages, links.slugs(page), strict=True)
+        ]
+    else:
+        places = [(links.to(s.number), f"{s.number} {s.title}") for s in course.sections]
+    items = "".join(f'<li><a href="{escape(a)}">{escape(text)}</a></li>' for a, text in places)
+    st.html(
+        f'<h1>Not here</h1><p role="alert">{escape(message)} There are:</p><ul>{items}</ul>'
+        f'<p><a href="?">Home</a></p>'
+    )
+
+
+def _subpage(course: Course, section: Section, page: Page, index: int) -> None:
+    subpage = page.subpages[index]
+    verdicts = course.verdicts[section.number]
+    parts = cut(subpage)
+    sidebar.show(course.sections, course.verdicts, section, page, index, outline(parts))
+    st.html(_top(section, subpage.line))
+    st.title(subpage.title if index else f"{section.number} {section.title}", anchor=False)
+    if index == 0:
+        so_far = status.progress_of(section, verdicts)
+        st.html(
+            f'<p class="lab-lead">{escape(section.summary)}</p>'
+            f'<p class="lab-quiet">{so_far.required} exercises · '
+            f"{status.hours(so_far.minutes)}</p>"
+        )
+    base = str(st.get_option("server.baseUrlPath") or "")
+    renderer = Renderer(section, verdicts, links.in_jupyter(section.answers, base))
+    renderer.show(parts)
+    st.html(_neighbours(section, page, index))
+    for draw in renderer.slow:
+        draw()
+
+
+def _top(section: Section, line: int) -> str:
+    source = links.source_of(section.page, line)
+    link = f'<a href="{escape(source)}" target="_blank">source ↗</a>' if source else ""
+    address = escape(links.to(section.number))
+    return (
+        f'<div class="lab-top"><span><a href="?">Home</a> › <a href="{address}">'
+        f"{section.number} {escape(section.title)}</a></span>{link}</div>"
+    )
+
+
+def _neighbours(section: Section, page: Page, index: int) -> str:
+    parts = links.slugs(page)
+
+    def link(at: int, label: str, css: str) -> str:
+        if not 0 <= at < len(parts):
+            return "<span></span>"
+        title = plain(page.subpages[at].title)
+        address = escape(links.to(section.number, parts[at]))
+        return (
+            f'<a class="lab-{css}" rel="{css}" href="{address}"><span>{label}</span>'
+            f"<b>{escape(title)}</b></a>"
+        )
+
+    here = escape(links.to(section.number, parts[index]))
+    return (
+        f'<nav class="lab-neighbours" aria-label="Previous and next page" data-here="{here}">'
+        f"{link(index - 1, '← Previous', 'prev')}{link(index + 1, 'Next →', 'next')}</nav>"
+    )
