@@ -3,15 +3,16 @@
 import __future__
 
 import ast
+import functools
 import io
 import linecache
 import sys
 import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
-from arena_lab.cells import split
+from arena_lab.cells import defined_names, split
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,38 @@ def read_source(path: Path) -> str:
         ) from None
 
 
+@dataclass(frozen=True)
+class Step:
+    """One statement of a script, ready to run, or the error that it does not compile with."""
+
+    names: tuple[str, ...]
+    line: int
+    code: CodeType | None
+    error: Exception | None = None
+
+
+@functools.lru_cache(maxsize=8)
+def compiled(path: Path, text: str) -> tuple[Step, ...]:
+    """Compile a script statement by statement; compiling runs none of it."""
+    steps: list[Step] = []
+    flags = 0
+    for cell in split(text):
+        if cell.is_markdown:
+            continue
+        try:
+            # Empty lines before it: the line numbers must be those of the whole file.
+            body = ast.parse("\n" * (cell.line - 1) + cell.text, filename=str(path)).body
+        except Exception as error:  # also ValueError for a null byte, MemoryError for deep nesting
+            steps.append(Step(tuple(cell.names), cell.line, None, error))
+            continue
+        for node in body:
+            flags |= _future_flags(node)
+            steps.append(_step(node, path, flags))
+    return tuple(steps)
+
+
 def load(path: Path, module_name: str) -> Answers:
-    """Run a script's cells one by one as the module `module_name`; broken ones are noted.
+    """Run a script's statements one by one as the module `module_name`; broken ones are noted.
 
     Raises:
         SyntaxError: The file cannot be read as text at all.
@@ -65,39 +96,29 @@ def load(path: Path, module_name: str) -> Answers:
     sys.modules[module_name] = module
     linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
     answers = Answers(module)
-    flags = 0
-    for cell in split(text):
-        if cell.is_markdown:
-            continue
+    for step in compiled(path, text):
         try:
-            # A string, not a file: the line numbers must be those of the whole file.
-            tree = ast.parse("\n" * (cell.line - 1) + cell.text, filename=str(path))
-        except (SyntaxError, ValueError) as error:
-            answers.broken.append(Broken(tuple(cell.names), cell.line, error))
-            continue
-        for statement in tree.body:
-            flags |= _future_flags(statement)
-            _run(statement, path, answers, flags)
+            if step.error:
+                raise step.error
+            if step.code:
+                exec(step.code, module.__dict__)
+        except BaseException as error:  # a learner's cell may raise anything, SystemExit too
+            answers.broken.append(Broken(step.names, step.line, error))
     return answers
 
 
-def _future_flags(statement: ast.stmt) -> int:
-    if not isinstance(statement, ast.ImportFrom) or statement.module != "__future__":
-        return 0
-    features = (getattr(__future__, alias.name, None) for alias in statement.names)
-    return sum(feature.compiler_flag for feature in features if feature)
-
-
-def _run(statement: ast.stmt, path: Path, answers: Answers, flags: int) -> None:
+def _step(node: ast.stmt, path: Path, flags: int) -> Step:
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and type(n.ctx) is ast.Store}
+    names.update(defined_names(node))
     try:
-        tree = ast.Module([statement], [])
-        code = compile(tree, str(path), "exec", flags, dont_inherit=True)
-        exec(code, answers.module.__dict__)
-    except BaseException as error:  # a learner's cell may raise anything, SystemExit too
-        names = tuple(
-            node.name if isinstance(node, ast.FunctionDef | ast.ClassDef) else node.id
-            for node in ast.walk(statement)
-            if isinstance(node, ast.FunctionDef | ast.ClassDef)
-            or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
-        )
-        answers.broken.append(Broken(names, statement.lineno, error))
+        code = compile(ast.Module([node], []), str(path), "exec", flags, dont_inherit=True)
+    except Exception as error:
+        return Step(tuple(names), node.lineno, None, error)
+    return Step(tuple(names), node.lineno, code)
+
+
+def _future_flags(node: ast.stmt) -> int:
+    if not isinstance(node, ast.ImportFrom) or node.module != "__future__":
+        return 0
+    features = (getattr(__future__, alias.name, None) for alias in node.names)
+    return sum(feature.compiler_flag for feature in features if feature)

@@ -1,6 +1,7 @@
 """A percent-format script as cells: where each starts, and what it defines."""
 
 import ast
+import functools
 import re
 from dataclasses import dataclass
 
@@ -40,29 +41,41 @@ def split(text: str) -> list[Cell]:
 
 
 @dataclass(frozen=True)
-class Definition:
-    """A function, class or value at the top level of a script."""
+class Statement:
+    """One statement at a script's top level.
 
-    name: str
+    `names` is what it defines; `shape` is what it does, without comments, layout, docstrings and
+    annotations; `uses` is every name that it mentions, attributes too: `x.log()` may end in `log`.
+    """
+
+    names: tuple[str, ...]
+    shape: str
+    uses: frozenset[str]
     source: str
     first: int
     last: int
+    kind: type[ast.stmt]
+    is_call: bool  # a call, or a variable that holds what a call gave
 
 
-def definitions(text: str) -> dict[str, Definition]:
-    """Give what a script defines at its top level, by name, with its lines and decorators.
+@functools.lru_cache(maxsize=4096)
+def statements(text: str) -> tuple[Statement, ...]:
+    """Parse a script or a cell; lines count from 1. A text is parsed once.
+
+    Raises:
+        SyntaxError: It does not compile.
+    """
+    lines = text.splitlines()
+    return tuple(_statement(node, lines) for node in ast.parse(text).body)
+
+
+def definitions(text: str) -> dict[str, Statement]:
+    """Give what a script defines at its top level, by name.
 
     Raises:
         SyntaxError: The script does not compile.
     """
-    lines = text.splitlines()
-    found = {}
-    for node in ast.parse(text).body:
-        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        source = "\n".join(lines[first - 1 : node.end_lineno])
-        for name in defined_names(node):
-            found[name] = Definition(name, source, first, node.end_lineno or first)
-    return found
+    return {name: statement for statement in statements(text) for name in statement.names}
 
 
 def defined_names(node: ast.stmt) -> list[str]:
@@ -74,3 +87,34 @@ def defined_names(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
         return [node.target.id]
     return []
+
+
+def _statement(node: ast.stmt, lines: list[str]) -> Statement:
+    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+    last = node.end_lineno or node.lineno
+    _strip(node)
+    nodes = list(ast.walk(node))
+    uses = {n.id for n in nodes if isinstance(n, ast.Name)}
+    uses |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    return Statement(
+        names=tuple(defined_names(node)),
+        shape=ast.dump(node),
+        uses=frozenset(uses),
+        source="\n".join(lines[first - 1 : last]),
+        first=first,
+        last=last,
+        kind=type(node),
+        is_call=isinstance(getattr(node, "value", None), ast.Call),
+    )
+
+
+def _strip(node: ast.stmt) -> None:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+            inner.returns = None
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and (
+            ast.get_docstring(inner, clean=False) is not None
+        ):
+            inner.body = inner.body[1:]
+        if isinstance(inner, ast.arg):
+            inner.annotation = None

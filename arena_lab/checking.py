@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from arena_lab import cells, checks, isolation
-from arena_lab.answers import Answers, Broken, load, read_source
+from arena_lab.answers import Answers, Broken, compiled, load, read_source
 from arena_lab.catalogue import Exercise, Section, make_importable
 from arena_lab.errors import LabError
 from arena_lab.starters import cut
@@ -114,6 +114,7 @@ def run(
     unwritten = set() if solutions else not_started(section)
     all_checks = find_checks(section)
     _import_what_answers_use(section)
+    compiled(path, read_source(path))  # once here instead of in every child
     checks.by_hand = False
     jobs, tests = [], {}
     for exercise in wanted:
@@ -145,7 +146,7 @@ def not_started(section: Section) -> set[str]:
     stubs = cells.definitions(cut(solutions, section.solutions))
     have = _shapes(read_source(section.answers))
     names = {name for exercise in section.exercises for name in exercise.names}
-    shapes = {name: _shape_of(stubs[name].source) if name in stubs else None for name in names}
+    shapes = {name: stubs[name].shape if name in stubs else None for name in names}
     return {name for name in names if have.get(name) == shapes[name]}
 
 
@@ -158,23 +159,8 @@ def _shapes(text: str) -> dict[str, str]:
         except (SyntaxError, ValueError):
             found |= dict.fromkeys(cell.names, "broken")
         else:
-            found |= {name: _shape_of(d.source) for name, d in defined.items()}
+            found |= {name: d.shape for name, d in defined.items()}
     return found
-
-
-def _shape_of(source: str) -> str:
-    """Give code without its comments, layout and docstrings, to compare by what it does."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            node.returns = None
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and (
-            ast.get_docstring(node, clean=False) is not None
-        ):
-            node.body = node.body[1:]
-        if isinstance(node, ast.arg):
-            node.annotation = None
-    return ast.dump(tree)
 
 
 # --- in the child -----------------------------------------------------------------------------
@@ -234,7 +220,7 @@ def _innermost_definition(path: Path, line: int) -> str | None:
     for cell in reversed(cells.split(read_source(path))):
         if cell.line <= line:
             found = cells.definitions("\n" * (cell.line - 1) + cell.text)
-            return next((d.name for d in found.values() if d.first <= line <= d.last), None)
+            return next((n for n, d in found.items() if d.first <= line <= d.last), None)
     return None
 
 
