@@ -46,6 +46,46 @@ def progress(c: Context) -> None:
 
 
 @task
+def watch(c: Context, section: str) -> None:
+    """Check what you just saved, at once, on every save."""
+    from arena_lab.commands import watch as run
+
+    run(section)
+
+
+@task
+def hint(c: Context, name: str) -> None:
+    """Show the next hint of an exercise."""
+    from arena_lab.commands import hint as run
+
+    run(name)
+
+
+@task(help={"now": "show it although nothing was tried yet"})
+def solution(c: Context, name: str, now: bool = False) -> None:
+    """Show our code of an exercise, after a try of yours."""
+    from arena_lab.commands import solution as run
+
+    run(name, now=now)
+
+
+@task(name="next")
+def next_exercise(c: Context, section: str = "") -> None:
+    """Say which exercise comes next."""
+    from arena_lab.commands import next_exercise as run
+
+    run(section or None)
+
+
+@task
+def reset(c: Context, name: str) -> None:
+    """Put the stub of an exercise back; a copy of your file is kept."""
+    from arena_lab.commands import reset as run
+
+    run(name)
+
+
+@task
 def starters(c: Context, section: str = "", check: bool = False) -> None:
     """Write answers.py where none was begun; --check only tells which is out of date."""
     from arena_lab.commands import starters as run

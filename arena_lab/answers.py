@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from arena_lab.cells import defined_names, split
+from arena_lab.cells import Cell, defined_names, split
 
 
 @dataclass(frozen=True)
@@ -63,24 +63,30 @@ class Step:
     error: Exception | None = None
 
 
-@functools.lru_cache(maxsize=8)
-def compiled(path: Path, text: str) -> tuple[Step, ...]:
+def compiled(path: Path, text: str) -> list[Step]:
     """Compile a script statement by statement; compiling runs none of it."""
     steps: list[Step] = []
     flags = 0
     for cell in split(text):
-        if cell.is_markdown:
-            continue
-        try:
-            # Empty lines before it: the line numbers must be those of the whole file.
-            body = ast.parse("\n" * (cell.line - 1) + cell.text, filename=str(path)).body
-        except Exception as error:  # also ValueError for a null byte, MemoryError for deep nesting
-            steps.append(Step(tuple(cell.names), cell.line, None, error))
-            continue
-        for node in body:
-            flags |= _future_flags(node)
-            steps.append(_step(node, path, flags))
-    return tuple(steps)
+        if not cell.is_markdown:
+            new, flags = _compile_cell(path, cell, flags)
+            steps += new
+    return steps
+
+
+# A save changes one cell: the others are compiled already, unless their lines moved.
+@functools.lru_cache(maxsize=2048)
+def _compile_cell(path: Path, cell: Cell, flags: int) -> tuple[tuple[Step, ...], int]:
+    try:
+        # Empty lines before it: the line numbers must be those of the whole file.
+        body = ast.parse("\n" * (cell.line - 1) + cell.text, filename=str(path)).body
+    except Exception as error:  # also ValueError for a null byte, MemoryError for deep nesting
+        return (Step(tuple(cell.names), cell.line, None, error),), flags
+    steps = []
+    for node in body:
+        flags |= _future_flags(node)
+        steps.append(_step(node, path, flags))
+    return tuple(steps), flags
 
 
 def load(path: Path, module_name: str) -> Answers:

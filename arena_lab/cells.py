@@ -32,7 +32,8 @@ class Cell:
 
 def split(text: str) -> list[Cell]:
     """Cut a script at its `# %%` lines; what stands before the first is a cell of its own."""
-    lines = text.splitlines(keepends=True)
+    # Not splitlines: Python's line numbers know only line feeds.
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
     starts = [i for i, line in enumerate(lines) if _CELL.match(line)]
     if not starts or starts[0] != 0:
         starts.insert(0, 0)
@@ -65,7 +66,7 @@ def statements(text: str) -> tuple[Statement, ...]:
     Raises:
         SyntaxError: It does not compile.
     """
-    lines = text.splitlines()
+    lines = text.split("\n")
     return tuple(_statement(node, lines) for node in ast.parse(text).body)
 
 

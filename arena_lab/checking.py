@@ -76,6 +76,13 @@ class Check:
         return list(inspect.signature(self.function).parameters)
 
 
+def prepare(section: Section) -> None:
+    """Import what the tests and the answers of a section use, before the first check."""
+    find_checks(section)
+    _import_what_answers_use(section)
+
+
+@functools.cache
 def find_checks(section: Section) -> list[Check]:
     """Give the tests of a section, in the order of the file.
 
@@ -277,6 +284,7 @@ def _require_file(section: Section, path: Path) -> None:
         raise LabError(f"{path} cannot be read: {reason}") from None
 
 
+@functools.cache
 def _import_what_answers_use(section: Section) -> None:
     """Import in the parent, once, the libraries that each child would import for itself."""
     tree = ast.parse(section.solutions.read_text(encoding="utf-8"))

@@ -1,5 +1,6 @@
 """What the learner's tasks do: find, run, show, and end with an exit code."""
 
+import difflib
 import functools
 import os
 import sys
@@ -46,9 +47,7 @@ def test(
     exercises = [section.find(exercise_name)] if exercise_name else list(section.exercises)
     console = Console(stderr=json_file == "-")
 
-    # Children run side by side, one core each; a pool of threads would not survive the fork.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    _one_thread()
     from arena_lab import checking, progress, report
 
     verdicts = []
@@ -129,14 +128,15 @@ def progress() -> None:
 def starters(section_number: str | None, *, check: bool) -> None:
     """Write the starters that nobody has begun to fill; with `check` only compare."""
     from arena_lab.checking import not_started
-    from arena_lab.starters import starter, write_starter
+    from arena_lab.starters import replace_answers, starter
 
     chosen = [catalogue.find_section(section_number)] if section_number else catalogue.sections()
     stale = []
     for section in chosen:
         name = str(section.answers.relative_to(ROOT))
         exists = section.answers.exists()
-        if exists and section.answers.read_text(encoding="utf-8") == starter(section):
+        text = starter(section)
+        if exists and section.answers.read_text(encoding="utf-8") == text:
             continue
         stale.append(name)
         if check:
@@ -145,7 +145,7 @@ def starters(section_number: str | None, *, check: bool) -> None:
         begun = sorted(names - not_started(section)) if exists else []
         if begun:
             raise LabError(f"{name} holds answers ({', '.join(begun[:4])}): left as it is")
-        kept = write_starter(section)
+        kept = replace_answers(section, text)
         print(f"wrote {name}" + (f"; the old one is {kept.relative_to(ROOT)}" if kept else ""))
     if check and stale:
         raise Exit(f"out of date: {', '.join(stale)}. Run: invoke starters", code=1)
@@ -159,8 +159,81 @@ def _write(path: Path, text: str) -> None:
 
 
 @command
+def watch(section_number: str) -> None:
+    """Check on every save, until the learner quits."""
+    section = catalogue.find_section(section_number)
+    _one_thread()
+    from arena_lab.watch import watch as run
+
+    run(section, Console())
+
+
+@command
+def hint(name: str) -> None:
+    """Print the next hint of an exercise."""
+    from arena_lab import guide
+
+    Console().print(guide.next_hint(*_find_anywhere(name)))
+
+
+@command
+def solution(name: str, *, now: bool) -> None:
+    """Print our code of an exercise, after a try."""
+    from arena_lab import guide
+
+    Console().print(guide.solution(*_find_anywhere(name), now=now))
+
+
+@command
+def next_exercise(section_number: str | None) -> None:
+    """Print where to go on."""
+    from arena_lab import guide
+
+    chosen = [catalogue.find_section(section_number)] if section_number else catalogue.sections()
+    for section in chosen:
+        exercise = guide.next_exercise(section)
+        if exercise is not None and (section_number or not exercise.optional):
+            Console().print(guide.pointer(section, exercise))
+            return
+    Console().print("Every exercise is passed.")
+
+
+@command
+def reset(name: str) -> None:
+    """Put an exercise's stub back; the old file is kept."""
+    from arena_lab import guide
+
+    section, exercise = _find_anywhere(name)
+    kept = guide.reset(section, exercise)
+    copy = f"; the file before is {kept.relative_to(ROOT)}" if kept else ""
+    print(f"{exercise.title} is as at the start{copy}")
+
+
+@command
 def lock(*, upgrade: bool) -> None:
     """Compile both locks."""
     from arena_lab.lock import compile_locks
 
     compile_locks(upgrade=upgrade)
+
+
+def _one_thread() -> None:
+    # Children run side by side, one core each; a pool of threads would not survive the fork.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def _find_anywhere(name: str) -> tuple[catalogue.Section, catalogue.Exercise]:
+    """Find an exercise by any of its names; `0.4:Linear` where sections share a name."""
+    number, _, short = name.rpartition(":")
+    chosen = [catalogue.find_section(number)] if number else catalogue.sections()
+    found = [(s, e) for s in chosen for e in s.exercises if short in e.names]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        choices = " or ".join(f"{section.number}:{short}" for section, _ in found)
+        raise LabError(f"{short} is in more than one section: say {choices}")
+    names = [n for section in chosen for e in section.exercises for n in e.names]
+    near = difflib.get_close_matches(short, names, n=3, cutoff=0.4)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise LabError(f"There is no exercise {short!r}.{hint} `invoke list --section 0.4` lists them")

@@ -62,20 +62,23 @@ def cut(text: str, path: Path, line: int = 1) -> str:
     return "\n".join(kept) + "\n"
 
 
-def write_starter(section: Section) -> Path | None:
-    """Write the section's starter as its `answers.py`.
+def without_markers(text: str) -> str:
+    """Give solutions as plain code."""
+    return "".join(r for r in text.splitlines(keepends=True) if r.strip() not in (BEGIN, END))
 
-    A file that stands there is kept: the path of its copy is returned.
+
+def replace_answers(section: Section, text: str) -> Path | None:
+    """Write a new `answers.py`; give the path of the copy kept of the old one, if there was one.
 
     Raises:
-        LabError: The file holds answers, or cannot be written.
+        LabError: A file cannot be written; the answers are as they were.
     """
     path = section.answers
     try:
         kept = _keep(path) if path.exists() else None
-        write_atomically(path, starter(section))
+        write_atomically(path, text)
     except OSError as error:
-        raise LabError(f"{path} cannot be written: {error.strerror}") from None
+        raise LabError(f"{error.filename or path} cannot be written: {error.strerror}") from None
     return kept
 
 

@@ -1,0 +1,118 @@
+"""Hints come one by one, the solution after a try, and a reset keeps what was written."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from arena_lab import checking, guide, progress, starters
+from arena_lab.catalogue import Section
+from arena_lab.errors import LabError
+
+Write = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    folder = tmp_path / ".lab"
+    for module in (guide, progress, starters):
+        monkeypatch.setattr(module, "STATE", folder)
+    return folder
+
+
+def shown(renderable: object) -> str:
+    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(renderable)
+    return console.export_text()
+
+
+def check(section: Section) -> None:
+    progress.store(section, list(checking.run(section)))
+
+
+def test_next_is_the_first_that_has_not_passed(section: Section, write_answer: Write) -> None:
+    assert guide.next_exercise(section) == section.find("double")
+    write_answer("def double(x):\n    return x + x")
+    check(section)
+    assert guide.next_exercise(section) == section.find("halve")
+
+
+def test_optional_exercises_come_last(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    return x + x")
+    write_answer("def halve(x):\n    return x / 2", "halve")
+    write_answer("def half_of_double(x):\n    return +x", "half_of_double")
+    check(section)
+    assert guide.next_exercise(section) == section.find("triple")
+
+
+def test_pointer_names_page_and_line(section: Section) -> None:
+    line = section.answers.read_text().split("\n").index("def double(x: np.ndarray) -> np.ndarray:")
+    text = shown(guide.pointer(section, section.find("double")))
+    assert f"page 9.1, First · answers.py, line {line + 1}" in text
+
+
+def test_hint_is_shown(section: Section) -> None:
+    text = shown(guide.next_hint(section, section.find("double")))
+    assert "Hint 1 of 1" in text
+    assert "Twice what?" in text
+
+
+def test_exercise_without_hint_says_so(section: Section) -> None:
+    with pytest.raises(LabError, match="triple has no hint"):
+        guide.next_hint(section, section.find("triple"))
+
+
+def test_solution_wants_a_try_first(section: Section, write_answer: Write) -> None:
+    with pytest.raises(LabError, match="invoke solution double --now"):
+        guide.solution(section, section.find("double"))
+    write_answer("def double(x):\n    return x")
+    check(section)
+    assert "return 2 * x" in shown(guide.solution(section, section.find("double")))
+
+
+def test_solution_is_shown_at_once_on_demand(section: Section) -> None:
+    text = shown(guide.solution(section, section.find("halve"), now=True))
+    assert "return x / 2" in text
+    assert "return halve(double(x))" in text
+    assert "SOLUTION" not in text
+
+
+def test_reset_gives_the_stub_back_and_leaves_the_rest(
+    section: Section, write_answer: Write
+) -> None:
+    starter = section.answers.read_text()
+    write_answer("def triple(x):\n    return 3 * x", "triple")
+    with_triple = section.answers.read_text()
+    write_answer('def double(x):\n    """Mine."""\n\n    y = x\n    return y + y')
+    written = section.answers.read_text()
+    kept = guide.reset(section, section.find("double"))
+    assert section.answers.read_text() == with_triple
+    assert kept is not None
+    assert kept.read_text() == written
+    guide.reset(section, section.find("triple"))
+    assert section.answers.read_text() == starter
+
+
+def test_reset_refuses_in_doubt(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x:\n    return x")
+    before = section.answers.read_bytes()
+    with pytest.raises(LabError, match="does not compile"):
+        guide.reset(section, section.find("double"))
+    assert section.answers.read_bytes() == before
+
+
+def test_full_disk_leaves_the_answers(
+    section: Section, write_answer: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_answer("def double(x):\n    return x + x")
+    before = section.answers.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(LabError, match="No space left on device"):
+        guide.reset(section, section.find("double"))
+    assert section.answers.read_bytes() == before
+    assert [path.name for path in section.folder.glob(".*")] == []
