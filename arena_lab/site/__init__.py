@@ -5,11 +5,13 @@ Start it from anywhere; `.streamlit/config.toml` beside `Home.py` holds every fi
 
     streamlit run chapter0_fundamentals/instructions/Home.py --server.port 8501
 
-Behind jupyter-server-proxy or another proxy that keeps the path, add the path as the browser sees
-it, without slashes at its ends: `--server.baseUrlPath site`. Every link of the site is relative, so
-any prefix works. JupyterLab is then taken to stand at `../lab`; ARENA_LAB_JUPYTER names another
-place (`http://127.0.0.1:8888/`), and alone, without either, the site shows the file's path instead.
+Every link within the site is relative, so any prefix works, whether the proxy in front cuts it off
+or keeps it (then add `--server.baseUrlPath site`, the path as the browser sees it). Behind a proxy
+that checks who comes, add `--server.enableCORS false`: Streamlit knows only localhost by name, and
+on any other it would ask a host outside for its own address before it refuses.
 
-ARENA_LAB_REPOSITORY names the web page of the repository for "source" links; by default it is read
-off git's remote `origin`, and without one the links are left out.
+ARENA_LAB_JUPYTER is JupyterLab's path on the same host, such as `/`; without it the site shows the
+path of the answers' file instead of a link. ARENA_LAB_REPOSITORY names the web page of the
+repository for "source" links; by default it is read off git's remote `origin`, and without one
+the links are left out.
 """

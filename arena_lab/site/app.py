@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from arena_lab import catalogue, pages, paths, progress
+from arena_lab import catalogue, pages, paths
 from arena_lab.catalogue import Section
 from arena_lab.errors import LabError
 from arena_lab.pages import Page
@@ -47,7 +47,7 @@ def load() -> Course:
             course.broken.append(f"{shown(path)}: {error}")
         else:
             course.sections.append(section)
-            course.verdicts[section.number] = progress.read(section)
+            course.verdicts[section.number] = status.read(section)
     course.sections.sort(key=lambda section: [int(part) for part in section.number.split(".")])
     return course
 
@@ -177,8 +177,7 @@ def _subpage(course: Course, section: Section, page: Page, index: int) -> None:
             f'<p class="lab-quiet">{so_far.required} exercises · '
             f"{status.hours(so_far.minutes)}</p>"
         )
-    base = str(st.get_option("server.baseUrlPath") or "")
-    renderer = Renderer(section, verdicts, links.in_jupyter(section.answers, base))
+    renderer = Renderer(section, verdicts)
     renderer.show(parts)
     st.html(_neighbours(section, page, index))
     for draw in renderer.slow:

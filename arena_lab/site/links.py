@@ -56,17 +56,16 @@ def anchor_of(exercise: str) -> str:
     return f"exercise-{exercise}"
 
 
-def in_jupyter(path: Path, base_path: str) -> str | None:
-    """Give the address of a file in JupyterLab, or None where there is no JupyterLab.
+def in_jupyter(path: Path, heading: str) -> str | None:
+    """Give the address of a notebook's heading in JupyterLab, or None where there is none.
 
-    Args:
-        path: A file of the checkout.
-        base_path: The path under which a proxy serves the site, empty where none does.
+    ARENA_LAB_JUPYTER holds JupyterLab's path on the same host, and is set by what starts both.
     """
-    root = os.environ.get("ARENA_LAB_JUPYTER") or ("../" if base_path.strip("/") else None)
-    if root is None:
+    root = os.environ.get("ARENA_LAB_JUPYTER")
+    if not root:
         return None
-    return f"{root.rstrip('/')}/lab/tree/{quote(str(path.relative_to(paths.ROOT)))}"
+    file = quote(str(path.relative_to(paths.ROOT)))
+    return f"{root.rstrip('/')}/lab/tree/{file}#{quote(heading.replace(' ', '-'))}"
 
 
 @functools.cache

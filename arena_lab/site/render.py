@@ -31,7 +31,6 @@ class Renderer:
 
     section: Section
     verdicts: status.Verdicts
-    jupyter: str | None
     slow: list[Callable[[], None]] = field(default_factory=list)
 
     def show(self, parts: Sequence[Part | Block]) -> None:
@@ -78,10 +77,9 @@ class Renderer:
         ]
         if exercise.optional:
             facts.append('<span class="lab-optional">optional</span>')
-        if self.jupyter:
-            facts.append(
-                f'<a href="{escape(self.jupyter)}" target="_blank">open in JupyterLab ↗</a>'
-            )
+        notebook = links.in_jupyter(self.section.answers, exercise.title)
+        if notebook:
+            facts.append(f'<a href="{escape(notebook)}" target="_blank">open in JupyterLab ↗</a>')
         else:
             facts.append(f"<code>{escape(shown(self.section.answers))}</code>")
         return (

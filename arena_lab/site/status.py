@@ -14,11 +14,19 @@ Verdicts = dict[str, dict[str, Any]]
 MARKS = {PASSED: "✓", FAILED: "✗", NOT_STARTED: "", WAITING: "…"}
 
 
+def read(section: Section) -> Verdicts:
+    """Give a section's newest verdicts; a broken one counts as none."""
+    stored = progress.read(section)
+    return {
+        name: verdict
+        for name, verdict in stored.items()
+        if isinstance(verdict, dict) and str(verdict.get("status")) in MARKS
+    }
+
+
 def of(verdicts: Verdicts, name: str) -> str:
-    """Give an exercise's status; a verdict that is not one counts as none."""
-    verdict = verdicts.get(name)
-    status = verdict.get("status") if isinstance(verdict, dict) else None
-    return status if status in MARKS else NOT_STARTED
+    """Give an exercise's status."""
+    return str(verdicts[name]["status"]) if name in verdicts else NOT_STARTED
 
 
 def is_tried(verdicts: Verdicts, exercise: Exercise) -> bool:
@@ -29,7 +37,7 @@ def is_tried(verdicts: Verdicts, exercise: Exercise) -> bool:
 def badge(verdicts: Verdicts, name: str) -> str:
     """Give the status as HTML: a mark with its word, and the failure's first sentence."""
     status = of(verdicts, name)
-    verdict = verdicts.get(name) or {}
+    verdict = verdicts.get(name, {})
     css = status.replace(" ", "-")
     mark = f'<span aria-hidden="true">{MARKS[status]}</span> ' if MARKS[status] else ""
     when = _when(verdict.get("time"))
@@ -85,7 +93,7 @@ def next_exercise(sections: list[tuple[Section, Verdicts]]) -> tuple[Section, Ex
     """Give what to do next: in the section last worked on, else in the first one left."""
 
     def last_checked(item: tuple[Section, Verdicts]) -> str:
-        times = [v.get("time") for v in item[1].values() if isinstance(v, dict)]
+        times = [verdict.get("time") for verdict in item[1].values()]
         return max((str(time) for time in times if time), default="")
 
     # Sorting keeps the order of the sections among those that nobody has begun.

@@ -1,0 +1,396 @@
+"""The instruction site, as far as it goes without a browser."""
+
+import json
+import textwrap
+from collections.abc import Callable
+from html import unescape
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from arena_lab import catalogue, pages, paths, progress
+from arena_lab.catalogue import Section
+from arena_lab.site import links, outline, status
+from arena_lab.site.code import code_of
+
+HOME = paths.ROOT / "chapter0_fundamentals/instructions/Home.py"
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def visit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Open a place of the site on the course in `tmp_path`."""
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(progress, "STATE", tmp_path / ".lab")
+    monkeypatch.delenv("ARENA_LAB_JUPYTER", raising=False)
+    monkeypatch.delenv("ARENA_LAB_REPOSITORY", raising=False)
+    links.repository.cache_clear()
+    return _visit
+
+
+def _visit(**query: str) -> AppTest:
+    app = AppTest.from_file(str(HOME), default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def html(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def text(app: AppTest) -> str:
+    return unescape(html(app) + "\n".join(element.value for element in app.markdown))
+
+
+def store(section: Section, **verdicts: dict[str, str]) -> None:
+    path = progress.path_of(section)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"section": section.number, "exercises": verdicts}))
+
+
+def add_to_page(section: Section, source: str) -> None:
+    with section.page.open("a") as page:
+        page.write("\n" + textwrap.dedent(source))
+
+
+def everywhere() -> list[tuple[str, str]]:
+    return [
+        (section.number, part)
+        for section in catalogue.sections()
+        for part in links.slugs(pages.parse(section.page))
+    ]
+
+
+@pytest.mark.parametrize(("number", "part"), everywhere())
+def test_every_page_of_the_course_shows_without_a_fault(number: str, part: str):
+    app = _visit(section=number, page=part)
+
+    assert not app.exception
+    assert "lab-trouble" not in html(app)
+
+
+def test_home_lists_each_section_with_minutes_and_progress(section: Section, visit: Open):
+    store(section, double={"status": "passed"})
+
+    shown = text(visit())
+
+    assert "Toys" in shown
+    assert "A section to try the engine on." in shown
+    assert "1 of 2 exercises passed · 10 min, 5 min left" in shown
+
+
+def test_home_goes_on_with_the_first_exercise_that_has_not_passed(section: Section, visit: Open):
+    store(section, double={"status": "passed"}, halve={"status": "failed"})
+
+    shown = text(visit())
+
+    assert "<b>Go on</b> halve, half_of_double" in shown
+    assert 'href="?section=9.1&page=first#exercise-halve"' in shown
+
+
+def test_home_says_when_everything_has_passed(section: Section, visit: Open):
+    store(section, double={"status": "passed"}, halve={"status": "passed"})
+
+    assert "Every exercise has passed." in text(visit())
+
+
+def test_a_section_opens_on_what_stands_before_its_first_heading(section: Section, visit: Open):
+    app = visit(section="9.1")
+
+    assert app.title[0].value == "9.1 Toys"
+    assert app.markdown[0].value == "Welcome."
+
+
+def test_a_sub_page_holds_its_own_heading_only(section: Section, visit: Open):
+    app = visit(section="9.1", page="second")
+
+    assert app.title[0].value == "Second"
+    assert [heading.value for heading in app.subheader] == ["triple"]
+
+
+def test_a_sub_page_leads_to_its_neighbours(section: Section, visit: Open):
+    shown = text(visit(section="9.1", page="first"))
+
+    assert 'rel="prev" href="?section=9.1"' in shown
+    assert 'rel="next" href="?section=9.1&page=second"' in shown
+
+
+def test_a_card_shows_signature_and_docstring_without_the_solution(section: Section, visit: Open):
+    app = visit(section="9.1", page="first")
+
+    assert (
+        app.code[0].value == 'def double(x: np.ndarray) -> np.ndarray:\n    """Give twice `x`."""'
+    )
+    assert not any("return" in code.value for code in app.code)
+
+
+def test_hints_are_folded_one_by_one(section: Section, visit: Open):
+    folded = visit(section="9.1", page="first").expander[0]
+
+    assert folded.label == "Hint"
+    assert not folded.proto.expanded
+    assert folded.markdown[0].value == "Twice what?"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "shown"),
+    [
+        (None, "not started"),
+        ({"status": "not started"}, "not started"),
+        ({"status": "passed"}, "passed"),
+        ({"status": "failed", "message": "the sum is 3, not 4"}, "the sum is 3, not 4"),
+        ({"status": "waiting", "message": "waits for halve"}, "waits for halve"),
+        ({"status": "nonsense"}, "not started"),
+        ("nonsense", "not started"),
+    ],
+    ids=["no verdict", "not started", "passed", "failed", "waiting", "unknown", "not a verdict"],
+)
+def test_a_card_shows_the_newest_verdict(section: Section, visit: Open, verdict, shown: str):
+    if verdict:
+        store(section, double=verdict)
+
+    app = visit(section="9.1", page="first")
+
+    assert not app.exception
+    card = next(e.proto.body for e in app.get("html") if 'data-exercise="double"' in e.proto.body)
+    assert shown in card
+
+
+def test_a_message_cannot_put_html_into_the_page(section: Section, visit: Open):
+    store(section, double={"status": "failed", "message": "<img src=x onerror=alert(1)>"})
+
+    shown = html(visit(section="9.1", page="first"))
+
+    assert "<img" not in shown
+    assert "&lt;img src=x onerror=alert(1)&gt;" in shown
+
+
+def test_a_file_of_verdicts_that_is_broken_counts_as_none(section: Section, visit: Open):
+    store(section)
+    progress.path_of(section).write_text("{")
+
+    app = visit(section="9.1", page="first")
+
+    assert not app.exception
+    assert "not started" in text(app)
+
+
+def test_the_answers_file_is_named_where_there_is_no_jupyterlab(section: Section, visit: Open):
+    shown = text(visit(section="9.1", page="first"))
+
+    assert f"chapter9_toys/exercises/{section.package}/answers.py" in shown
+    assert "open in JupyterLab" not in shown
+
+
+def test_a_card_opens_its_notebook_where_there_is_jupyterlab(
+    section: Section, visit: Open, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ARENA_LAB_JUPYTER", "/user/ada/")
+
+    shown = text(visit(section="9.1", page="first"))
+
+    path = f"/user/ada/lab/tree/chapter9_toys/exercises/{section.package}/answers.py#double"
+    assert f'href="{path}"' in shown
+
+
+@pytest.mark.parametrize(
+    ("remote", "page"),
+    [
+        ("git@github.com:ada/lab.git", "https://github.com/ada/lab"),
+        ("ssh://git@example.org/ada/lab", "https://example.org/ada/lab"),
+        ("https://ada:secret@example.org/ada/lab.git", "https://example.org/ada/lab"),
+        ("http://git.school:3000/ada/lab", "http://git.school:3000/ada/lab"),
+    ],
+)
+def test_a_page_links_to_its_source(
+    section: Section, visit: Open, monkeypatch: pytest.MonkeyPatch, remote: str, page: str
+):
+    monkeypatch.setenv("ARENA_LAB_REPOSITORY", remote)
+
+    shown = text(visit(section="9.1", page="second"))
+
+    assert f'href="{page}/blob/HEAD/chapter9_toys/instructions/pages/' in shown
+    assert "secret" not in shown
+
+
+@pytest.mark.parametrize("remote", ["/srv/lab.git", "file:///srv/lab.git"])
+def test_no_source_is_linked_where_no_web_page_is_known(
+    section: Section, visit: Open, monkeypatch: pytest.MonkeyPatch, remote: str
+):
+    monkeypatch.setenv("ARENA_LAB_REPOSITORY", remote)
+
+    assert "source ↗" not in text(visit(section="9.1"))
+
+
+def test_an_unknown_section_is_answered_with_those_that_exist(section: Section, visit: Open):
+    shown = text(visit(section="9.7<b>"))
+
+    assert "There is no section '9.7<b>'." in shown
+    assert '<a href="?section=9.1">9.1 Toys</a>' in shown
+
+
+def test_an_unknown_page_is_answered_with_those_that_exist(section: Section, visit: Open):
+    shown = text(visit(section="9.1", page="third"))
+
+    assert "Section 9.1 has no page 'third'." in shown
+    assert '<a href="?section=9.1&page=second">Second</a>' in shown
+
+
+def test_a_broken_page_is_named_with_its_line_and_the_others_stay(section: Section, visit: Open):
+    broken = section.page.with_name("92_[9.2]_Broken.md")
+    broken.write_text(section.page.read_text().replace("9.1", "9.2") + "\n:::{nonsense}\n:::\n")
+
+    app = visit()
+
+    assert not app.exception
+    line = broken.read_text().split("\n").index(":::{nonsense}") + 1
+    assert f"92_[9.2]_Broken.md:{line}: unknown directive" in text(app)
+    assert "Toys" in text(app)
+
+
+def test_a_drawing_that_is_missing_is_named_with_what_it_shows(section: Section, visit: Open):
+    add_to_page(section, "    :::{figure} tree\n    :alt: A tree.\n    The caption.\n    :::\n")
+
+    shown = text(visit(section="9.1", page="second"))
+
+    assert "chapter9_toys/instructions/media/9.1/tree.light.svg" in shown
+    assert "is missing. It shows: A tree." in shown
+
+
+def test_a_figure_comes_in_both_themes_with_its_words(section: Section, visit: Open):
+    add_to_page(section, "    :::{figure} tree\n    :alt: A <tree>.\n    The caption.\n    :::\n")
+    media = section.page.parents[1] / "media" / "9.1"
+    media.mkdir(parents=True)
+    for theme in ("light", "dark"):
+        (media / f"tree.{theme}.svg").write_text('<svg viewBox="0 0 30 60"/>')
+
+    app = visit(section="9.1", page="second")
+
+    for theme in ("light", "dark"):
+        assert f'class="lab-figure lab-{theme}" src="data:image/svg+xml;base64,' in html(app)
+    assert 'alt="A &lt;tree&gt;." width="40" height="80"' in html(app)
+    assert app.caption[0].value == "The caption."
+
+
+def test_a_figure_that_cannot_be_drawn_is_named(section: Section, visit: Open):
+    (section.folder / "utils.py").write_text("def wave():\n    raise ValueError('no sea')\n")
+    add_to_page(section, "    :::{interactive} wave\n    :alt: A wave.\n    :::\n")
+
+    app = visit(section="9.1", page="second")
+
+    assert not app.exception
+    assert "utils.py: wave() cannot be drawn: no sea" in text(app)
+
+
+def test_an_interactive_figure_is_drawn(section: Section, visit: Open):
+    (section.folder / "utils.py").write_text(
+        "import plotly.graph_objects as go\n\ndef wave():\n    return go.Figure()\n"
+    )
+    add_to_page(section, "    :::{interactive} wave\n    :alt: A wave.\n    :::\n")
+
+    app = visit(section="9.1", page="second")
+
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_a_name_that_no_solution_defines_is_named(section: Section, visit: Open):
+    source = section.solutions.read_text()
+    section.solutions.write_text(source.replace("def double(", "def twice("))
+
+    app = visit(section="9.1", page="first")
+
+    assert not app.exception
+    assert "nothing here defines `double`" in text(app)
+
+
+def test_each_directive_shows_its_words(section: Section, visit: Open):
+    add_to_page(
+        section,
+        """
+        :::{objectives}
+        - An aim.
+        :::
+        :::{note}
+        An aside.
+        :::
+        :::{warning} A `trap`
+        A pit.
+        :::
+        :::{reading} A text
+        :minutes: 7
+        :url: https://example.org/a?b&c
+        The gist.
+        :::
+        :::{details} More
+        The rest.
+        :::
+        ::::{question} Why?
+        :::{answer}
+        Because.
+        :::
+        ::::
+        """,
+    )
+
+    app = visit(section="9.1", page="second")
+
+    assert not app.exception
+    for words in ("- An aim.", "An aside.", "A pit.", "The gist.", "The rest.", "Because."):
+        assert words in text(app)
+    assert '<a href="https://example.org/a?b&amp;c"' in html(app)
+    assert {"More", "Answer"} <= {folded.label for folded in app.expander}
+
+
+def test_headings_become_anchors_and_code_does_not(section: Section):
+    add_to_page(
+        section, "    ## The $x$\n\n    ```\n    ## no heading\n    ```\n\n    ## The $x$\n"
+    )
+    second = pages.parse(section.page).subpages[2]
+
+    found = outline.outline(outline.cut(second))
+
+    assert [(h.text, h.anchor) for h in found] == [
+        ("triple", "exercise-triple"),
+        ("The $x$", "the-x"),
+        ("The $x$", "the-x-2"),
+    ]
+
+
+def test_two_sub_pages_of_one_title_have_two_addresses(section: Section):
+    add_to_page(section, "    # Second\n")
+
+    assert links.slugs(pages.parse(section.page)) == ["", "first", "second", "second-2"]
+
+
+def test_the_address_of_a_page_in_another_script_keeps_its_letters():
+    assert links.slug("反向传播: $y = \\log x$") == "反向传播-y-log-x"
+
+
+def test_a_solution_is_shown_without_markers_and_docstring(section: Section):
+    code = code_of(section, section.find("halve"))
+
+    assert code.solution == (
+        "def halve(x: np.ndarray) -> np.ndarray:\n    return x / 2\n\n"
+        "def half_of_double(x: np.ndarray) -> np.ndarray:\n    return halve(double(x))"
+    )
+
+
+def test_code_is_read_again_when_it_changed(section: Section):
+    code_of(section, section.find("double"))
+    source = section.solutions.read_text()
+    section.solutions.write_text(source.replace("return 2 * x", "return x + x  # twice"))
+
+    assert "return x + x  # twice" in code_of(section, section.find("double")).solution
+
+
+def test_the_stamp_changes_with_a_verdict_and_with_a_page(section: Section, visit: Open):
+    before = status.stamp([section])
+    store(section, double={"status": "passed"})
+    after_verdict = status.stamp([section])
+    add_to_page(section, "    More.\n")
+    after_page = status.stamp([section])
+
+    assert len({before, after_verdict, after_page}) == 3
