@@ -123,28 +123,29 @@ def run(
     _import_what_answers_use(section)
     compiled(path, read_source(path))  # once here instead of in every child
     checks.by_hand = False
-    jobs, tests = [], {}
+    module_name = f"{section.package}.{path.stem}"
+    tests = {e.name: [check for check in all_checks if check.exercise == e] for e in wanted}
+    jobs = [
+        (e.name, [_step(check, path, module_name) for check in tests[e.name]])
+        for e in wanted
+        if not set(e.names) <= unwritten
+    ]
+    done: dict[str, list[TestVerdict]] = {e.name: [] for e in wanted}
+    outcomes = isolation.run_all(jobs, workers=_workers(), memory=_memory())
     for exercise in wanted:
-        mine = [check for check in all_checks if check.exercise == exercise]
-        tests[exercise.name] = mine
-        if not set(exercise.names) <= unwritten:
-            module_name = f"{section.package}.{path.stem}"
-            jobs += [
-                (check, functools.partial(_run_check, check, path, module_name), check.timeout)
-                for check in mine
-            ]
-    outcomes: dict[str, TestVerdict] = {}
-    results = isolation.run_all(jobs, workers=_workers(), memory=_memory())
-    for exercise in wanted:
-        mine = tests[exercise.name]
+        mine = done[exercise.name]
         if set(exercise.names) <= unwritten:
             yield _verdict(exercise, NOT_STARTED, [])
             continue
-        while any(check.name not in outcomes for check in mine):
-            check, outcome = next(results)
-            outcomes[check.name] = _test_verdict(check, outcome, path)
-        mine_done = [outcomes[check.name] for check in mine]
-        yield _verdict(exercise, _status(mine_done), mine_done)
+        while len(mine) < len(tests[exercise.name]):
+            name, number, outcome = next(outcomes)
+            done[name].append(_test_verdict(tests[name][number], outcome, path))
+        yield _verdict(exercise, _status(mine), mine)
+
+
+def _step(check: Check, path: Path, module_name: str) -> isolation.Step:
+    # Each test gets the answers anew: what one changes in them is not there for the next.
+    return isolation.Step(functools.partial(_run_check, check, path, module_name), check.timeout)
 
 
 def not_started(section: Section) -> set[str]:

@@ -1,4 +1,4 @@
-"""Run a function in a forked child, so that whatever it does costs only its own result.
+"""Run functions in forked children, so that whatever they do costs only their own result.
 
 The parent holds the imported libraries and never runs a learner's code; a child starts in
 milliseconds and may loop, crash, exit, eat memory or flood its output.
@@ -14,20 +14,29 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-OUTPUT_LIMIT = 20_000
+_OUTPUT_LIMIT = 20_000
+_REPORT_LIMIT = 10_000_000
 _GRACE = 0.3
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a child ended.
+class Step:
+    """A function that returns something JSON can hold, and the seconds it may take."""
 
-    `kind` is "result" (it reported), "timeout", "exit" (it ended without a report) or "signal";
-    `stack` is where a child stood when it crashed or its time was over, innermost call first.
+    function: Callable[[], Any]
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended.
+
+    `kind` is "result" (it returned), "timeout", "exit" (its process ended without a report) or
+    "signal"; `stack` is where it stood when it crashed or its time was over, innermost call first.
     """
 
     kind: str
@@ -39,37 +48,37 @@ class Outcome:
 
 
 def run_all(
-    jobs: Iterable[tuple[Any, Callable[[], Any], float]], *, workers: int, memory: int
-) -> Iterator[tuple[Any, Outcome]]:
-    """Run jobs in children of their own, some at a time, and give each outcome as it comes.
+    jobs: Iterable[tuple[Any, Sequence[Step]]], *, workers: int, memory: int
+) -> Iterator[tuple[Any, int, Outcome]]:
+    """Run each job in a child of its own, some at a time, and give each step's outcome as it comes.
+
+    A job's steps run in one child, one after the other; where one of them ends the child, the
+    rest get a new one.
 
     Args:
-        jobs: Key, function that returns something JSON can hold, and timeout in seconds.
+        jobs: Key and steps of each.
         workers: How many children at a time.
         memory: Bytes that a child may allocate beyond what it starts with.
     """
-    waiting = iter(jobs)
-    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as running:
-        children: dict[Any, _Child] = {}
-        running.callback(lambda: [*map(_Child.kill, children.values())])
-
-        def start_next() -> None:
-            for key, function, timeout in waiting:
-                children[key] = _Child(function, timeout, memory, selector)
+    waiting = ((key, steps) for key, steps in jobs if steps)
+    children: dict[Any, _Child] = {}
+    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as cleanup:
+        cleanup.callback(lambda: [*map(_Child.kill, children.values())])
+        while True:
+            while len(children) < workers and (job := next(waiting, None)):
+                children[job[0]] = _Child(job[1], 0, memory, selector)
+            if not children:
                 return
-
-        for _ in range(workers):
-            start_next()
-        while children:
-            timeout = min(child.deadline for child in children.values()) - time.monotonic()
-            for event, _ in selector.select(min(max(timeout, 0.0), 0.02)):
+            patience = min(child.deadline for child in children.values()) - time.monotonic()
+            for event, _ in selector.select(min(max(patience, 0.0), 0.02)):
                 event.data()
             for key, child in list(children.items()):
-                outcome = child.outcome()
-                if outcome is not None:
+                for number, outcome in child.outcomes():
+                    yield key, number, outcome
+                if child.ended:
                     del children[key]
-                    start_next()
-                    yield key, outcome
+                    if child.next_step < len(child.steps):
+                        children[key] = _Child(child.steps, child.next_step, memory, selector)
 
 
 def available_memory() -> int:
@@ -84,110 +93,117 @@ def available_memory() -> int:
 
 
 class _Child:
+    """A process that runs `steps` from `next_step` on, seen from its parent."""
+
     def __init__(
-        self,
-        function: Callable[[], Any],
-        timeout: float,
-        memory: int,
-        selector: selectors.BaseSelector,
+        self, steps: Sequence[Step], first: int, memory: int, selector: selectors.BaseSelector
     ) -> None:
+        self.steps, self.next_step, self.ended = steps, first, False
         self._selector = selector
         self._report, self._output = bytearray(), bytearray()
-        self._status: int | None = None
         self._stack = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the child)
         report_read, report_write = os.pipe()
         output_read, output_write = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
-        self.started = time.monotonic()
-        self.deadline = self.started + timeout + _GRACE
+        self._begin_step()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(report_read)
             os.close(output_read)
-            _live(function, timeout, memory, report_write, output_write, self._stack)
+            _live(steps[first:], memory, report_write, output_write, self._stack)
         os.close(report_write)
         os.close(output_write)
         self._fds = (report_read, output_read)
-        for fd, buffer, limit in (
-            (report_read, self._report, 10**7),
-            (output_read, self._output, OUTPUT_LIMIT),
-        ):
+        for fd, read in ((report_read, self._read_report), (output_read, self._read_output)):
             os.set_blocking(fd, False)
-            selector.register(
-                fd, selectors.EVENT_READ, lambda f=fd, b=buffer, n=limit: self._read(f, b, n)
-            )
+            selector.register(fd, selectors.EVENT_READ, read)
 
-    def _read(self, fd: int, buffer: bytearray, limit: int) -> None:
-        try:
-            data = os.read(fd, 1 << 16)
-        except BlockingIOError:
-            return
-        if data:
-            buffer += data[: max(0, limit - len(buffer))]
-        elif fd in self._selector.get_map():
-            self._selector.unregister(fd)
-
-    def outcome(self) -> Outcome | None:
-        """Give how the child ended, or None while it runs."""
+    def outcomes(self) -> Iterator[tuple[int, Outcome]]:
+        """Give the steps that ended since the last call, and notice the end of the child."""
+        status = self._poll()
+        if status is not None:
+            while self._read_report():
+                pass
+        yield from self._reported()
         late = time.monotonic() > self.deadline
-        if self._status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid == 0 and not late:
-                return None
-            self._status = status if pid else None
-        seconds = time.monotonic() - self.started
-        timed_out = self._status is None
-        code = os.waitstatus_to_exitcode(self._status) if self._status is not None else 0
-        self._stack.seek(0)
-        stack = self._stack.read().decode("utf-8", "replace")
-        self._drain()
+        if status is None and not late:
+            return
+        if self.next_step < len(self.steps):
+            code = os.waitstatus_to_exitcode(status) if status is not None else 0
+            kind = "timeout" if status is None else "signal" if code < 0 else "exit"
+            yield self._finish_step(kind, None, abs(code))
         self.kill()
-        output = self._output.decode("utf-8", "replace")
-        if timed_out:
-            return Outcome("timeout", None, 0, output, stack, seconds)
-        with contextlib.suppress(ValueError):
-            result = json.loads(self._report)
-            return Outcome("result", result, code, output, stack, seconds)
-        kind = "signal" if code < 0 else "exit"
-        return Outcome(kind, None, abs(code), output, stack, seconds)
-
-    def _drain(self) -> None:
-        for fd, buffer, limit in zip(
-            self._fds, (self._report, self._output), (10**7, OUTPUT_LIMIT), strict=True
-        ):
-            for _ in range(200):
-                before = len(buffer)
-                self._read(fd, buffer, limit)
-                if len(buffer) == before:
-                    break
 
     def kill(self) -> None:
         """End the child and what it started, and free what it held."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        if self._status is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self.pid, 0)
-            self._status = 0
+        for end in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                end(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
         for fd in self._fds:
             if fd in self._selector.get_map():
                 self._selector.unregister(fd)
-            with contextlib.suppress(OSError):
-                os.close(fd)
+            os.close(fd)
         self._stack.close()
+        self.ended = True
+
+    def _poll(self) -> int | None:
+        # Not reaped yet: until `kill` the number must not belong to another process.
+        found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if found is None:
+            return None
+        exited = found.si_code == os.CLD_EXITED
+        return found.si_status << 8 if exited else found.si_status & 0x7F
+
+    def _begin_step(self) -> None:
+        self._started = time.monotonic()
+        timeout = self.steps[self.next_step].timeout if self.next_step < len(self.steps) else 0
+        self.deadline = self._started + timeout + _GRACE
+
+    def _reported(self) -> Iterator[tuple[int, Outcome]]:
+        while self.next_step < len(self.steps) and b"\n" in self._report:
+            line, _, rest = self._report.partition(b"\n")
+            self._report[:] = rest
+            try:
+                result = json.loads(line)
+            except ValueError:  # something else was written into our pipe
+                continue
+            yield self._finish_step("result", result, 0)
+
+    def _finish_step(self, kind: str, result: Any, code: int) -> tuple[int, Outcome]:
+        while self._read_output():
+            pass
+        self._stack.seek(0)
+        stack = self._stack.read().decode("utf-8", "replace") if kind != "result" else ""
+        output = self._output.decode("utf-8", "replace")
+        self._output.clear()
+        seconds = time.monotonic() - self._started
+        number = self.next_step
+        self.next_step += 1
+        self._begin_step()
+        return number, Outcome(kind, result, code, output, stack, seconds)
+
+    def _read_report(self) -> bool:
+        return self._read(self._fds[0], self._report, _REPORT_LIMIT)
+
+    def _read_output(self) -> bool:
+        return self._read(self._fds[1], self._output, _OUTPUT_LIMIT)
+
+    def _read(self, fd: int, buffer: bytearray, limit: int) -> bool:
+        """Read what is there, keep what fits, and tell whether more of use may come."""
+        try:
+            data = os.read(fd, 1 << 16)
+        except BlockingIOError:
+            return False
+        if not data and fd in self._selector.get_map():
+            self._selector.unregister(fd)
+        buffer += data[: max(0, limit - len(buffer))]
+        return bool(data) and len(buffer) < limit
 
 
-def _live(
-    function: Callable[[], Any],
-    timeout: float,
-    memory: int,
-    report: int,
-    output: int,
-    stack: IO[bytes],
-) -> None:
+def _live(steps: Sequence[Step], memory: int, report: int, output: int, stack: IO[bytes]) -> None:
     """Be the child: set the limits, run, report, and end without the parent's clean-up."""
     code = 1
     try:
@@ -202,14 +218,15 @@ def _live(
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _limit_memory(memory)
         faulthandler.enable(stack, all_threads=False)
-        faulthandler.dump_traceback_later(timeout, file=stack, exit=False)
-        data = json.dumps(function()).encode()
-        faulthandler.cancel_dump_traceback_later()
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        while data:
-            data = data[os.write(report, data) :]
+        for step in steps:
+            faulthandler.dump_traceback_later(step.timeout, file=stack, exit=False)
+            data = json.dumps(step.function()).encode() + b"\n"
+            faulthandler.cancel_dump_traceback_later()
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            while data:
+                data = data[os.write(report, data) :]
         code = 0
     finally:
         os._exit(code)
