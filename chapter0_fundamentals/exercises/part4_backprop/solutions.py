@@ -415,8 +415,8 @@ def wrap_forward_fn(
         is_differentiable: If not, the result never requires a gradient.
     """
 
+    @functools.wraps(numpy_func)  # so that it has the name and the help of numpy's
     def tensor_func(*args: Any, **kwargs: Any) -> Tensor:
-        """Call `numpy_func` on the arrays of the tensors among `args`."""
         ### BEGIN SOLUTION
         parents = {i: arg for i, arg in enumerate(args) if isinstance(arg, Tensor)}
         arrays = tuple(arg.array if isinstance(arg, Tensor) else arg for arg in args)
