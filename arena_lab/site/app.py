@@ -103,7 +103,7 @@ def _home(course: Course) -> None:
     ]
     cards = "".join(_section_card(section, so_far) for section, so_far in done)
     st.html(
-        '<div class="lab-home"><h1>Learn deep learning by writing it</h1>'
+        '<div class="lab-home" data-here="?"><h1>Learn deep learning by writing it</h1>'
         '<p class="lab-lead">Read a page, write the missing function, get a verdict in a blink, '
         "and go on. Everything runs on this machine: the pages, your code, the checks.</p>"
         f"{_next_step(course)}"

@@ -1,0 +1,455 @@
+"""The instruction site in Chromium: a real server, pages of the course, and a toy course."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from arena_lab import catalogue, pages, paths
+from arena_lab.site import links
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+HOME = paths.ROOT / "chapter0_fundamentals/instructions/Home.py"
+FLAGS = "--no-sandbox --disable-background-networking --disable-component-update --disable-sync"
+
+PAGE = """\
+---
+section: "9.1"
+title: Toys
+exercises: toys
+summary: A section to try the site on.
+---
+Welcome.
+
+# First
+
+## The logarithm
+
+Let $y = \\log x$, so that
+
+$$
+\\frac{\\partial y}{\\partial x} = \\frac{1}{x}
+$$
+
+```python
+print("a line")
+```
+
+:::{figure} tree
+:alt: A tree.
+The $n$ leaves.
+:::
+
+::::{exercise} double
+:difficulty: 1
+:importance: 2
+:minutes: 5
+
+Write it.
+
+:::{hint}
+Twice what?
+:::
+:::{hint}
+Twice $x$.
+:::
+::::
+
+::::{question} Why $2$?
+:::{answer}
+Because.
+:::
+::::
+
+PARAGRAPHS
+
+## The end
+
+The last words.
+
+# Second
+
+More.
+
+:::{interactive} wave
+:alt: A wave.
+The caption.
+:::
+"""
+
+SOLUTIONS = '''\
+# %%
+def double(x: float) -> float:
+    """Give twice `x`."""
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+'''
+
+DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 30"/>'
+
+UTILS = """\
+import plotly.graph_objects as go
+
+def wave():
+    return go.Figure(go.Scatter(y=[0, 1, 0, -1]))
+"""
+
+
+@dataclass
+class Site:
+    """A running site, and a browser that notes what should not happen."""
+
+    url: str
+    state: Path
+    browser: Browser
+    faults: list[str] = field(default_factory=list)
+
+    def open(
+        self, address: str = "", *, width: int = 1440, height: int = 900, scheme: str = "light"
+    ) -> Page:
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        page = context.new_page()
+        page.on("console", self._note_console)
+        page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        page.on("request", lambda request: self._note_request(request.url))
+        page.on("websocket", lambda socket: self._note_request(socket.url))
+        page.goto(self.url + address)
+        expect(page.locator("[data-here]")).to_be_attached(timeout=30_000)
+        return page
+
+    def store(self, **verdicts: dict[str, str]) -> None:
+        path = self.state / "verdicts" / "9.1.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"section": "9.1", "exercises": verdicts})
+        new = path.with_suffix(".new")
+        new.write_text(text)
+        new.replace(path)
+
+    def _note_console(self, message) -> None:  # type: ignore[no-untyped-def]
+        if message.type == "error":
+            self.faults.append(f"console: {message.text}")
+
+    def _note_request(self, url: str) -> None:
+        here = self.url.split("://", 1)[1]
+        if not url.startswith(("data:", "blob:", f"http://{here}", f"ws://{here}")):
+            self.faults.append(f"asked another host: {url}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.fail("Chromium is missing; apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def course(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The real course, with nothing done yet."""
+    state = tmp_path_factory.mktemp("state")
+    with _serve(paths.ROOT, state) as url:
+        yield Site(url, state, browser)
+
+
+@pytest.fixture(scope="module")
+def toy_site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    root, state = tmp_path_factory.mktemp("toys"), tmp_path_factory.mktemp("state")
+    instructions, folder = root / "chapter9/instructions", root / "chapter9/exercises/toys"
+    (instructions / "pages").mkdir(parents=True)
+    (instructions / "media/9.1").mkdir(parents=True)
+    folder.mkdir(parents=True)
+    text = "\n\n".join(["Some words that fill a line of the page, and then some more."] * 40)
+    (instructions / "pages/91_Toys.md").write_text(PAGE.replace("PARAGRAPHS", text))
+    for theme in ("light", "dark"):
+        drawing = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 30"><!--{theme}--></svg>'
+        )
+        (instructions / f"media/9.1/tree.{theme}.svg").write_text(drawing)
+    (folder / "solutions.py").write_text(SOLUTIONS)
+    (folder / "utils.py").write_text(UTILS)
+    with _serve(root, state, "--server.baseUrlPath", "lab/site") as url:
+        yield Site(f"{url}lab/site/", state, browser)
+
+
+@pytest.fixture
+def toys(toy_site: Site) -> Iterator[Site]:
+    """A course of one section under a proxy's path, with nothing done yet."""
+    toy_site.store()
+    toy_site.faults.clear()
+    yield toy_site
+    for context in toy_site.browser.contexts:
+        context.close()
+
+
+@contextlib.contextmanager
+def _serve(root: Path, state: Path, *flags: str) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "ARENA_LAB_ROOT": str(root),
+        "ARENA_LAB_STATE": str(state),
+        "ARENA_LAB_JUPYTER": "/",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", str(HOME), f"--server.port={port}", *flags]
+    log = state / "site.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command, env=environment, cwd=root, stdout=file, stderr=subprocess.STDOUT
+        )
+    try:
+        prefix = f"{flags[1]}/" if flags else ""
+        _wait_for(f"http://127.0.0.1:{port}/{prefix}_stcore/health", process, log)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait(10)
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(url, timeout=5)
+            return
+        time.sleep(0.1)
+    pytest.fail(f"the site did not start:\n{log.read_text()}")
+
+
+def folded(page: Page, label: str) -> Locator:
+    return page.get_by_test_id("stExpander").filter(has_text=re.compile(f"(^|_right|_down){label}"))
+
+
+def places() -> list[str]:
+    return ["?"] + [
+        links.to(section.number, part)
+        for section in catalogue.sections()
+        for part in links.slugs(pages.parse(section.page))
+    ]
+
+
+@pytest.mark.parametrize("address", places())
+@pytest.mark.parametrize("width", [1440, 390])
+def test_each_page_of_the_course_opens_whole(course: Site, address: str, width: int):
+    course.faults.clear()
+    page = course.open(address, width=width)
+    page.wait_for_load_state("networkidle")
+
+    assert course.faults == []
+    assert page.get_by_test_id("stException").count() == 0
+    assert page.locator(".lab-trouble").count() == 0
+    assert page.locator(".katex-error").count() == 0
+    main = page.get_by_test_id("stMain")
+    raw = main.evaluate(
+        """(main) => {
+          const copy = main.cloneNode(true)
+          copy.querySelectorAll("code, pre, .katex").forEach((element) => element.remove())
+          return copy.innerText.match(/.{0,40}\\$.{0,40}/)?.[0] ?? ""
+        }"""
+    )
+    assert raw == "", "a formula is left as dollars"
+    assert main.evaluate("(main) => main.scrollWidth - main.clientWidth") == 0
+    page.context.close()
+
+
+def test_the_site_sets_no_cookie(toys: Site):
+    assert toys.open().context.cookies() == []
+
+
+def test_home_leads_to_the_next_step(toys: Site):
+    toys.store(double={"status": "failed"})
+    page = toys.open()
+
+    page.get_by_role("link", name="Go on double").click()
+
+    expect(page.get_by_role("heading", name="First", exact=True)).to_be_visible()
+    expect(page).to_have_url(f"{toys.url}?section=9.1&page=first#exercise-double")
+    page.wait_for_function(
+        "document.getElementById('exercise-double').getBoundingClientRect().top < 300"
+    )
+    assert toys.faults == []
+
+
+def test_a_click_changes_the_page_without_loading_it_anew(toys: Site):
+    page = toys.open("?section=9.1")
+    page.evaluate("window.isTheSame = true")
+
+    page.get_by_role("link", name="First").first.click()
+
+    expect(page.get_by_role("heading", name="First", exact=True)).to_be_visible()
+    assert page.evaluate("window.isTheSame")
+    assert page.title() == "First · 9.1"
+
+
+def test_back_returns_to_where_the_reader_was(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    page.get_by_test_id("stMain").evaluate("(main) => main.scrollTo(0, 700)")
+    page.locator(".lab-subpages").get_by_role("link", name="Second").click()
+    expect(page.get_by_role("heading", name="Second")).to_be_visible()
+    assert page.get_by_test_id("stMain").evaluate("(main) => main.scrollTop") == 0
+
+    page.go_back()
+
+    expect(page.get_by_role("heading", name="First", exact=True)).to_be_visible()
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop > 600")
+
+
+def test_an_address_with_a_heading_survives_a_reload(toys: Site):
+    page = toys.open("?section=9.1&page=first#the-end")
+
+    for _ in range(2):
+        expect(page.get_by_role("heading", name="The end")).to_be_in_viewport()
+        assert page.url.endswith("?section=9.1&page=first#the-end")
+        page.reload()
+
+
+def test_the_outline_leads_to_a_heading(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+
+    page.locator(".lab-outline").get_by_role("link", name="The end").click()
+
+    expect(page.get_by_role("heading", name="The end")).to_be_in_viewport()
+    expect(page).to_have_url(re.compile("#the-end$"))
+
+
+def test_formulas_are_typeset(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+
+    expect(page.locator(".katex-display .mfrac").first).to_be_visible()
+    expect(page.locator("strong .katex", has_text="2")).to_be_visible()
+
+
+def test_code_can_be_copied(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    code = page.get_by_test_id("stMarkdownPre")
+    expect(code).to_be_visible()
+
+    code.hover()
+
+    expect(code.get_by_role("button", name="Copy")).to_be_visible()
+
+
+def test_hints_are_folded_and_open_one_by_one(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    first, second = (folded(page, f"Hint {n} of 2") for n in (1, 2))
+    expect(first.get_by_text("Twice what?")).not_to_be_visible()
+
+    first.locator("summary").click()
+
+    expect(first.get_by_text("Twice what?")).to_be_visible()
+    expect(second.locator(".katex")).not_to_be_visible()
+
+
+def test_the_solution_warns_as_long_as_no_try_was_made(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    solution = folded(page, "Solution")
+    solution.locator("summary").click()
+    expect(solution.get_by_text("You have not tried this one yet")).to_be_visible()
+    expect(solution.get_by_test_id("stCode")).to_have_count(0)
+
+    solution.get_by_text("Show the solution anyway").click()
+
+    expect(solution.get_by_test_id("stCode")).to_contain_text("return 2 * x")
+
+
+def test_the_solution_opens_after_a_try(toys: Site):
+    toys.store(double={"status": "failed", "message": "too small"})
+    solution = folded(toys.open("?section=9.1&page=first"), "Solution")
+
+    solution.locator("summary").click()
+
+    expect(solution.get_by_test_id("stCode")).to_contain_text("return 2 * x")
+
+
+def test_an_open_page_follows_the_verdict_and_keeps_what_is_unfolded(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    status = page.locator("[data-exercise=double]")
+    hint = folded(page, "Hint 1 of 2")
+    hint.locator("summary").click()
+    expect(status).to_have_text("not started")
+
+    toys.store(double={"status": "failed", "message": "3 is not 4 <b>"})
+    expect(status).to_contain_text("3 is not 4 <b>")
+    toys.store(double={"status": "passed"})
+    expect(status).to_contain_text("passed")
+
+    expect(page.locator(".lab-progress")).to_contain_text("1 of 1 passed")
+    expect(hint.get_by_text("Twice what?")).to_be_visible()
+    assert toys.faults == []
+
+
+def test_the_colour_mode_swaps_the_drawings(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    light, dark = page.locator(".lab-figure.lab-light"), page.locator(".lab-figure.lab-dark")
+    expect(light).to_be_visible()
+    expect(dark).to_be_hidden()
+
+    page.get_by_test_id("stMainMenu").click()
+    page.get_by_test_id("stMainMenuItem-theme-Dark").click()
+
+    expect(dark).to_be_visible()
+    expect(light).to_be_hidden()
+
+
+def test_the_system_may_ask_for_dark(toys: Site):
+    page = toys.open("?section=9.1&page=first", scheme="dark")
+
+    expect(page.locator(".lab-figure.lab-dark")).to_be_visible()
+
+
+def test_an_interactive_figure_is_drawn_without_another_host(toys: Site):
+    page = toys.open("?section=9.1&page=second")
+
+    expect(page.locator(".js-plotly-plot .scatterlayer path").first).to_be_visible(timeout=30_000)
+    page.wait_for_load_state("networkidle")
+    assert toys.faults == []
+
+
+def test_on_a_phone_a_link_closes_the_sidebar(toys: Site):
+    page = toys.open("?section=9.1", width=390, height=844)
+    second = page.locator(".lab-subpages").get_by_role("link", name="Second")
+    expect(second).not_to_be_in_viewport()
+    page.get_by_test_id("stExpandSidebarButton").click()
+
+    second.click()
+
+    expect(page.get_by_role("heading", name="Second")).to_be_visible()
+    expect(second).not_to_be_in_viewport()
+
+
+def test_an_unknown_place_leads_on(toys: Site):
+    page = toys.open()
+    page.goto(f"{toys.url}?section=9.1&page=third")
+    expect(page.get_by_role("alert")).to_contain_text("Section 9.1 has no page 'third'.")
+
+    page.get_by_test_id("stMain").get_by_role("link", name="Second").click()
+
+    expect(page.get_by_role("heading", name="Second")).to_be_visible()
+    assert toys.faults == []
+
+
+def test_an_exercise_opens_its_notebook_in_jupyterlab(toys: Site):
+    link = toys.open("?section=9.1&page=first").get_by_role("link", name="open in JupyterLab")
+
+    assert link.get_attribute("href") == "/lab/tree/chapter9/exercises/toys/answers.py#double"
