@@ -39,6 +39,13 @@ def expect_grad(tensor, expected, *, of, mistakes=None):
     """Compare the gradient of a leaf."""
     if tensor.grad is None:
         fail(f"{of} is None: the gradient never arrived at this leaf", expected=expected)
+    shape = getattr(tensor.grad, "shape", tensor.shape)
+    if shape != tensor.shape and len(shape) >= tensor.ndim:
+        fail(
+            f"{of} has the shape {shape}, its tensor {tensor.shape}: a gradient must have the "
+            "shape of its tensor (unbroadcast it)",
+            expected=expected,
+        )
     expect_tensor(tensor.grad, expected, of=of, mistakes=mistakes)
 
 
@@ -50,7 +57,8 @@ def forward(function, *args, **kwargs):
         if "__array_ufunc__" not in str(error):
             raise
         fail(
-            f"{function.__name__}: numpy got a Tensor; hand it the tensor's array",
+            f"{function.__name__}: numpy got a Tensor; hand it the tensor's array, "
+            "or use a function of tensors",
             raised=str(error),
         )
 
@@ -1208,6 +1216,8 @@ def test_coerce_index(coerce_index, Tensor):
     require(coerce_index(rows) is rows, "a numpy array must come back as it is")
     expect(coerce_index(Tensor(rows)), rows, of="coerce_index(Tensor([0, 2]))")
     found = call(coerce_index, (Tensor(rows), Tensor(cols))).value
+    if isinstance(found, tuple) and any(hasattr(part, "array") for part in found):
+        fail("a tensor inside a tuple is still a tensor: look at each part", returned=repr(found))
     require(
         isinstance(found, tuple),
         f"an index of two tensors must come back as a tuple, not a {type(found).__name__}: "
@@ -1348,7 +1358,12 @@ def test_relu_leaves_its_input(Tensor, relu):
     a = leaf(Tensor, [[-1.0, 3.0]])
     out = forward(relu, a)
     expect_tensor(out, floats([[0.0, 3.0]]), of="relu(a)")
-    expect(a.array, floats([[-1.0, 3.0]]), of="a after relu(a)")
+    expect(
+        a.array,
+        floats([[-1.0, 3.0]]),
+        of="a after relu(a)",
+        mistakes={"relu changed its input in place; make a new tensor": floats([[0.0, 3.0]])},
+    )
     if not out.requires_grad:
         fail("relu(a) has lost its history: compute it from functions of tensors, like maximum")
 
@@ -1435,6 +1450,12 @@ def parts(Module, Parameter, Tensor):
             self.nothing = None
 
     outer = Outer()
+    for name in ("weight", "middle", "bias", "count", "plain", "nothing"):
+        if not hasattr(outer, name):
+            fail(
+                f"the attribute {name} was set but cannot be read: __setattr__ must still set it, "
+                "with super().__setattr__(key, val)"
+            )
     names = {
         "weight": outer.weight,
         "bias": outer.bias,
@@ -1463,16 +1484,22 @@ def expect_objects(found, wanted, *, of):
 @checks("Module")
 def test_module_keeps_attributes(Module, Parameter, Tensor):
     outer, _ = parts(Module, Parameter, Tensor)
-    for name in ("weight", "middle", "bias", "count", "plain"):
-        if not hasattr(outer, name):
-            fail(
-                f"the attribute {name} was set but cannot be read: __setattr__ must still set it, "
-                "with super().__setattr__(key, val)"
-            )
     expect(outer.count, 5, of="an ordinary attribute, set to 5")
     require(outer.nothing is None, "an attribute that was set to None must be None")
     outer.count = 7
     expect(outer.count, 7, of="an ordinary attribute, set again to 7")
+
+
+@checks("Module")
+def test_module_modules(Module, Parameter, Tensor):
+    outer, _ = parts(Module, Parameter, Tensor)
+    found = list(call(outer.modules).value)
+    if any(item is outer.middle.inner for item in found):
+        fail("modules() gives a module inside a module; only those directly inside are wanted")
+    if any(item is outer for item in found):
+        fail("modules() gives the module itself; only those inside it are wanted")
+    expect_objects(found, {"middle": outer.middle}, of="outer.modules()")
+    expect_objects(Module().modules(), {}, of="modules() of an empty module")
 
 
 @checks("Module")
@@ -1487,18 +1514,6 @@ def test_module_parameters(Module, Parameter, Tensor):
     )
     expect_objects(outer.parameters(), names, of="outer.parameters()")
     expect_objects(outer.parameters(), names, of="outer.parameters(), called again,")
-
-
-@checks("Module")
-def test_module_modules(Module, Parameter, Tensor):
-    outer, _ = parts(Module, Parameter, Tensor)
-    found = list(outer.modules())
-    if any(item is outer.middle.inner for item in found):
-        fail("modules() gives a module inside a module; only those directly inside are wanted")
-    if any(item is outer for item in found):
-        fail("modules() gives the module itself; only those inside it are wanted")
-    expect_objects(found, {"middle": outer.middle}, of="outer.modules()")
-    expect_objects(Module().modules(), {}, of="modules() of an empty module")
 
 
 @checks("Module")
@@ -1554,6 +1569,8 @@ def test_linear_initialisation(Linear):
         values = getattr(layer, name).array
         largest, spread = float(np.abs(values).max()), float(values.std())
         shown = {"smallest": float(values.min()), "largest": float(values.max())}
+        if not largest < 100:
+            fail(f"{name} holds what the memory held: empty() leaves it to you to fill it", **shown)
         require(largest > 0, f"{name} is all zeros; draw it from ±1/√in_features", **shown)
         if values.min() >= 0:
             fail(f"{name} has no negative values; draw it from -0.1 to 0.1", **shown)
@@ -1652,6 +1669,7 @@ def test_cross_entropy(Tensor, cross_entropy):
     logits = np.log(floats([[1.0, 1.0, 2.0], [1.0, 3.0, 4.0], [5.0, 2.0, 1.0]]))
     labels = np.array([2, 0, 0])
     losses = floats([LOG2, 3 * LOG2, np.log(8 / 5)])
+    log_total = 3 * floats([2 * LOG2 / 3, LOG2, LOG2])
     call(cross_entropy, Tensor(logits), Tensor(labels))
     expect_tensor(
         cross_entropy(Tensor(logits), Tensor(labels)),
@@ -1665,6 +1683,14 @@ def test_cross_entropy(Tensor, cross_entropy):
             "the logits are used as they are: subtract the log of the summed exponentials": -logits[
                 np.arange(3), labels
             ],
+            "[:, true_labels] takes all labels from each row; index with the numbers of the rows "
+            "too": log_total - logits[:, labels],
+            "[true_labels] takes whole rows; index with the numbers of the rows first": log_total
+            - logits[labels],
+            "the exponentials are summed over the rows; sum over the classes": np.log(
+                np.exp(logits).sum(0)
+            )
+            - logits[np.arange(3), labels],
         },
     )
 
@@ -1777,6 +1803,9 @@ def test_sgd_zero_grad(Parameter, Tensor, SGD):
     optimizer = SGD([x], lr=0.1)
     (x * 3.0).backward(end_grad=np.ones(2))
     optimizer.zero_grad()
+    kind = type(x.grad).__name__
+    if x.grad is not None and not isinstance(x.grad, Tensor):
+        fail(f"zero_grad() set the gradient to a {kind}; it must be None or a tensor of zeros")
     empty = x.grad is None or not x.grad.array.any()
     require(empty, "after zero_grad() the gradient must be None or zero", x_grad=repr(x.grad))
     optimizer.zero_grad()
@@ -1788,7 +1817,11 @@ def test_sgd_zero_grad(Parameter, Tensor, SGD):
 def test_sgd_leaves_parameters_without_gradient(Parameter, Tensor, SGD):
     used, unused = Parameter(Tensor([1.0])), Parameter(Tensor([2.0]))
     used.grad = Tensor([1.0])
-    SGD(iter([unused, used]), lr=0.5).step()
+    optimizer = SGD(iter([unused, used]), lr=0.5)
+    try:
+        optimizer.step()
+    except (TypeError, AttributeError) as error:
+        fail("step() must pass over a parameter whose grad is None", raised=repr(error))
     expect(unused.array, floats([2.0]), of="a parameter whose grad is None after step()")
     expect(used.array, floats([0.5]), of="the parameter after it, with a gradient")
 
@@ -1812,10 +1845,10 @@ def scores_model(Module, Parameter, Tensor):
     return Scores()
 
 
-def train_by_hand(weight, lr, reduce=np.mean, keep=False):
+def train_by_hand(weight, lr, reduce=np.mean, keep=False, n_batches=2):
     """Do what `train` must do in plain numpy; give the weights and the loss of each batch."""
     weight, losses, total = weight.copy(), [], 0.0
-    for x, labels in batches_of_three():
+    for x, labels in batches_of_three()[:n_batches]:
         probs = np.exp(x @ weight.T)
         probs /= probs.sum(1, keepdims=True)
         losses.append(reduce(-np.log(probs[np.arange(len(x)), labels])))
@@ -1837,7 +1870,9 @@ def test_train(Module, Parameter, Tensor, SGD, train):
         weight,
         of="the weights after train() on two batches",
         mistakes={
-            "the weights did not change: is optimizer.step() called?": start,
+            "the weights did not change: call optimizer.step() after backward(), and zero_grad() "
+            "not between them": start,
+            "only the first batch was used": train_by_hand(start, 0.5, n_batches=1)[0],
             "the gradients of the batches add up: call zero_grad() for each batch": train_by_hand(
                 start, 0.5, keep=True
             )[0],
@@ -1867,18 +1902,20 @@ def test_accuracy(Tensor, test):
     def model(x):
         return Tensor(x.array)  # the pictures of this test are their own logits
 
-    right, wrong = [0.0, 5.0], [5.0, 0.0]
     loader = [
-        (floats([right, right, right, wrong]), np.array([1, 1, 1, 1])),
-        (floats([right]), np.array([0])),
+        (floats([[0, 5], [0, 4]]), np.array([1, 1])),
+        (floats([[0, 5], [5, 0]]), np.array([1, 1])),
+        (floats([[5, 0]]), np.array([1])),
     ]
     accuracies = [0.25]
     returned = test(model, loader, accuracies)
     mistakes = {
-        "the mean over batches is taken; the last batch may be smaller: count pictures": 0.375,
+        "the mean over batches is taken; the last batch may be smaller: count pictures": 0.5,
         "this is the number of right answers; divide by the number of pictures": 3.0,
         "this is in percent; give a number from 0 to 1": 60.0,
-        "divide by the number of pictures, not of batches": 1.5,
+        "divide by the number of pictures, not of batches": 1.0,
+        "the largest logit is looked for among pictures; look along the classes, argmax(1)": 0.2,
+        "this is the share of wrong answers": 0.4,
     }
     expect(returned, 0.6, of="test(...), with 3 of 5 right", mistakes=mistakes)
     require(len(accuracies) == 2, "test_accuracy_list must get one more number")
