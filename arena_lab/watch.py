@@ -37,6 +37,8 @@ class Watch:
         if script is None:
             return []
         concerned = [e for e in self.section.exercises if self._concerns(script, e, changed)]
+        # What was written first, then what uses it.
+        concerned.sort(key=lambda e: changed is not None and not changed & {*e.names})
         self._script = script
         return self.check(concerned) if concerned else []
 
