@@ -1573,7 +1573,9 @@ def test_linear_initialisation(Linear):
             fail(f"{name} holds what the memory held: empty() leaves it to you to fill it", **shown)
         require(largest > 0, f"{name} is all zeros; draw it from ±1/√in_features", **shown)
         if values.min() >= 0:
-            fail(f"{name} has no negative values; draw it from -0.1 to 0.1", **shown)
+            fail(
+                f"{name} has no negative values; draw it from -0.1 to 0.1 (is it filled?)", **shown
+            )
         if 0.045 < largest <= 0.0501:
             fail(f"{name} is drawn from ±1/√out_features; take in_features", **shown)
         if largest > 0.1001:
@@ -1666,10 +1668,10 @@ def test_mlp_forward(MLP, Tensor):
 
 @checks("cross_entropy")
 def test_cross_entropy(Tensor, cross_entropy):
-    logits = np.log(floats([[1.0, 1.0, 2.0], [1.0, 3.0, 4.0], [5.0, 2.0, 1.0]]))
+    logits = np.log(floats([[1.0, 1.0, 2.0], [1.0, 2.0, 2.0], [2.0, 0.5, 0.5]]))
     labels = np.array([2, 0, 0])
-    losses = floats([LOG2, 3 * LOG2, np.log(8 / 5)])
-    log_total = 3 * floats([2 * LOG2 / 3, LOG2, LOG2])
+    losses = np.log(floats([4 / 2, 5 / 1, 3 / 2]))
+    log_total = np.log(floats([4.0, 5.0, 3.0]))
     call(cross_entropy, Tensor(logits), Tensor(labels))
     expect_tensor(
         cross_entropy(Tensor(logits), Tensor(labels)),
@@ -1687,6 +1689,8 @@ def test_cross_entropy(Tensor, cross_entropy):
             "too": log_total - logits[:, labels],
             "[true_labels] takes whole rows; index with the numbers of the rows first": log_total
             - logits[labels],
+            "the exponentials of the whole batch are summed; sum those of each row": np.log(12.0)
+            - logits[np.arange(3), labels],
             "the exponentials are summed over the rows; sum over the classes": np.log(
                 np.exp(logits).sum(0)
             )
@@ -1929,17 +1933,17 @@ def test_training_on_digits(MLP, Tensor, SGD, train, test):
     from arena_lab.data import digits
 
     data = digits(subset=True)
-    images = ((data.train_images[:3200, None] / 255 - 0.13) / 0.31).astype(np.float32)
-    labels = data.train_labels[:3200]
-    loader = [(images[i : i + 32], labels[i : i + 32]) for i in range(0, 3200, 32)]
+    images = ((data.train_images[:2400, None] / 255 - 0.13) / 0.31).astype(np.float32)
+    labels = data.train_labels[:2400]
+    loader = [(images[i : i + 32], labels[i : i + 32]) for i in range(0, 2400, 32)]
     test_images = ((data.test_images[:, None] / 255 - 0.13) / 0.31).astype(np.float32)
     model, losses = MLP(), []
     train(model, loader, SGD(model.parameters(), lr=0.1), 0, losses)
     accuracy = test(model, [(test_images, data.test_labels)])
     require(
-        accuracy > 0.7,
-        f"after 3,200 real digits the network reads {accuracy:.0%} of 1,000 others; more than 70 % "
-        "are usual (about 85 %)",
+        accuracy > 0.65,
+        f"after 2,400 real digits the network reads {accuracy:.0%} of 1,000 others; it should be "
+        "about 83 %",
         first_losses=np.array(losses[:3]),
         last_losses=np.array(losses[-3:]),
     )
@@ -1959,6 +1963,8 @@ def test_numerical_gradient(numerical_gradient):
         mistakes={
             "every value is twice the gradient: the two points are 2 eps apart": 2 * (2 * x + 3),
             "the sign is wrong: f(x + eps) - f(x - eps)": -(2 * x + 3),
+            "half the gradient: f(x + eps) - f(x) is a step of eps, not 2 eps": (2 * x + 3.01) / 2,
+            "all elements moved at once; move one at a time": np.full((2, 2), 25.0, np.float32),
         },
     )
     call(numerical_gradient, lambda t: t.log(), np.array(2.0, np.float32)).gives(0.5, rtol=1e-2)
@@ -2132,12 +2138,15 @@ def test_unique_parameters(Module, Parameter, Tensor, unique_parameters):
             "`in` compares tensors with ==, element by element; compare by identity",
             raised=repr(error),
         )
-    require(
-        any(item is equal for item in found),
-        "a parameter is missing that is equal to another one but not the same: compare by "
-        "identity, not with ==",
-    )
-    expect_objects(found, names | {"equal": equal}, of="unique_parameters(outer)")
+    names |= {"equal": equal}
+    missing = [name for name, item in names.items() if not any(item is x for x in found)]
+    if "equal" in missing or "middle.inner.scale" in missing:
+        fail(
+            "of two parameters with equal values one is missing: compare by identity (`is`, a set, "
+            "a dict), not with == as `in` does for a list",
+            missing=", ".join(missing),
+        )
+    expect_objects(found, names, of="unique_parameters(outer)")
 
 
 @checks("unique_parameters")
@@ -2246,19 +2255,30 @@ def test_sliding_windows(sliding_windows):
 
 
 @checks("sliding_windows")
-def test_sliding_windows_strides(sliding_windows):
+def test_sliding_windows_stride(sliding_windows):
+    x = np.arange(2 * 7 * 9, dtype=np.float32).reshape(2, 7, 9)
+    every = np.lib.stride_tricks.sliding_window_view(x, (2, 3), axis=(1, 2))
+    for stride in (2, 3):
+        wanted = every[:, ::stride, ::stride]
+        rows, cols = wanted.shape[1:3]
+        call(sliding_windows, x, 2, 3, stride).gives(
+            wanted,
+            mistakes={
+                "the windows move by one pixel: multiply the steps between them by stride": every[
+                    :, :rows, :cols
+                ]
+            },
+        )
+
+
+@checks("sliding_windows")
+def test_sliding_windows_of_a_view(sliding_windows):
     big = np.arange(2 * 7 * 9, dtype=np.float32).reshape(2, 7, 9)
-    for x, text in ((big, "x"), (big.transpose(0, 2, 1), "x transposed"), (big[:, ::2, 1:], "x[]")):
-        for stride in (1, 2, 3):
-            wanted = np.lib.stride_tricks.sliding_window_view(x, (2, 3), axis=(1, 2))
-            call(sliding_windows, x, 2, 3, stride).gives(
-                wanted[:, ::stride, ::stride],
-                mistakes={
-                    f"the strides of {text} are not used: it is not contiguous": wanted[
-                        :, ::stride, ::stride
-                    ][::-1],
-                },
-            )
+    for x, text in ((big.transpose(0, 2, 1), "a transposed array"), (big[:, ::2, 1:], "a slice")):
+        wanted = np.lib.stride_tricks.sliding_window_view(x, (2, 3), axis=(1, 2))
+        expect(
+            sliding_windows(x, 2, 3), wanted, of=f"sliding_windows of {text} (use its own strides)"
+        )
 
 
 @checks("sliding_windows")
@@ -2437,7 +2457,15 @@ def test_batch_norm_evaluation(BatchNorm2d, Tensor):
     norm.running_mean, norm.running_var = floats([1.0, 2.0]), floats([4.0, 9.0])
     norm.training = False
     mean, std = floats([1, 2]).reshape(1, 2, 1, 1), floats([2, 3]).reshape(1, 2, 1, 1)
-    expect_tensor(norm(Tensor(x)), (x - mean) / std, of="norm(x) with training = False")
+    of_batch = (x - x.mean((0, 2, 3), keepdims=True)) / np.sqrt(
+        x.var((0, 2, 3), keepdims=True) + 1e-5
+    )
+    expect_tensor(
+        norm(Tensor(x)),
+        (x - mean) / std,
+        of="norm(x) with training = False",
+        mistakes={"here the running statistics are to be used, not those of the batch": of_batch},
+    )
     expect(norm.running_mean, floats([1.0, 2.0]), of="running_mean after an evaluation")
 
 
