@@ -1,0 +1,48 @@
+"""What the lab adds to Jupyter's server; its settings are in jupyter_server_config.py."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from arena_lab.errors import LabError
+from arena_lab.paths import ROOT
+
+# Called once the server answers.
+when_ready: list[Callable[[], None]] = []
+
+
+def home() -> Path:
+    """Give the script of the instruction site."""
+    for path in sorted(ROOT.glob("chapter*/instructions/Home.py")):
+        return path
+    raise LabError(f"there is no chapter*/instructions/Home.py in {ROOT}: the copy is incomplete")
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "arena_lab.jupyter"}]
+
+
+def _load_jupyter_server_extension(app: Any) -> None:
+    app.io_loop.add_callback(_ready, app)
+
+
+async def _ready(app: Any) -> None:
+    for function in when_ready:
+        function()
+    await _start_site(app)
+
+
+async def _start_site(app: Any) -> None:
+    """Start the instruction site before somebody asks for it, by asking for it."""
+    from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
+
+    host = app.ip if app.ip not in ("", "0.0.0.0") else "127.0.0.1"
+    request = HTTPRequest(
+        f"http://{host}:{app.port}{app.base_url}site/",
+        headers={"Authorization": f"token {app.identity_provider.token}"},
+        request_timeout=120,
+    )
+    try:
+        await AsyncHTTPClient().fetch(request)
+    except (HTTPError, OSError) as error:
+        app.log.error("the instruction site did not start: %s", error)
