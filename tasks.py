@@ -93,6 +93,15 @@ def starters(c: Context, section: str = "", check: bool = False) -> None:
     run(section or None, check=check)
 
 
+@task(help={"port": "where to listen (ARENA_LAB_PORT, else 8888)"})
+def lab(c: Context, port: int = 0, browser: bool = True) -> None:
+    """Open JupyterLab and the instructions; --no-browser only prints the link."""
+    from arena_lab.commands import command
+    from arena_lab.lab import start
+
+    command(start)(port or None, browser=browser)
+
+
 @task(
     help={
         "quick": "only what finishes within a minute: no browser",

@@ -4,6 +4,8 @@ A page of the site links to a notebook by `$ARENA_LAB_JUPYTER/lab/tree/PATH`, wh
 relative to the checkout, quoted, and may end in `#HEADING` (a heading of a Markdown cell, spaces
 as dashes). The variable is set for the site and holds the path of JupyterLab on the same host:
 `/` here, `/user/NAME/` in a class. Where it is not set there is no JupyterLab to open.
+
+`token` is also called before there is an environment: standard library only, Python 3.9 or later.
 """
 
 from __future__ import annotations

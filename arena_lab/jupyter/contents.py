@@ -26,14 +26,15 @@ _LANGUAGE = {
 }
 
 
-class _Files(AsyncLargeFileManager):  # type: ignore[misc]
+class _Files(AsyncLargeFileManager):
     async def save(self, model: dict[str, Any], path: str = "") -> dict[str, Any]:
         text = model.get("content")
         if model.get("type") == "file" and path.endswith(".py") and isinstance(text, str):
-            file = Path(self._get_os_path(path.strip("/")))
+            file = Path(self.root_dir, path.strip("/"))
             if text.startswith(_MARKER) and file.exists() and not _is_marked(file):
                 model = {**model, "content": text.removeprefix(_MARKER)}
-        return await super().save(model, path)  # type: ignore[no-any-return]
+        saved: dict[str, Any] = await super().save(model, path)  # type: ignore[no-untyped-call]
+        return saved
 
 
 def _is_marked(file: Path) -> bool:
