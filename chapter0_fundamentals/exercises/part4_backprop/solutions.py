@@ -1119,14 +1119,15 @@ def test(
 # %%
 if MAIN:
     train_loader, test_loader = get_mnist()
-    visualize(train_loader)
+    visualize(train_loader).show()
 
     model = MLP()
     optimizer = SGD(model.parameters(), lr=0.1)
     train_loss_list: list[float] = []
     test_accuracy_list: list[float] = []
-    for epoch in range(15):
+    for epoch in range(10):
         train(model, train_loader, optimizer, epoch, train_loss_list)
+        optimizer.lr *= 0.8  # long steps at first, short ones to settle
         accuracy = test(model, test_loader, test_accuracy_list)
         print(f"Accuracy after epoch {epoch}: {accuracy:.1%}")
     plot_training(train_loss_list, test_accuracy_list).show()

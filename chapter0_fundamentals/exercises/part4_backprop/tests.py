@@ -122,7 +122,7 @@ def expect_parents(recipe, args, parents, *, of):
 @contextlib.contextmanager
 def tracking_off(Tensor):
     """Switch the flag of the learner's module off, as NoGrad will."""
-    names = Tensor.__init__.__globals__
+    names = vars(sys.modules[Tensor.__module__])
     before = names["grad_tracking_enabled"]
     names["grad_tracking_enabled"] = False
     try:

@@ -22,7 +22,7 @@ class DigitLoader:
 
     images: Float[Arr, "n 1 28 28"]
     labels: Int[Arr, " n"]
-    batch_size: int = 32
+    batch_size: int = 16
     shuffle: bool = True
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
@@ -40,7 +40,7 @@ class DigitLoader:
 
 
 def get_mnist(
-    subsample: int | None = None, batch_size: int = 32
+    subsample: int | None = None, batch_size: int = 16
 ) -> tuple[DigitLoader, DigitLoader]:
     """Give loaders of the training and the test digits: pixels normalised, labels 0 to 9.
 

@@ -1,0 +1,1728 @@
+"""0.4 Backprop: our own autograd on numpy, and a network that learns to read digits with it."""
+
+# %%
+import contextlib
+import functools
+import inspect
+import textwrap
+import warnings
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+from tqdm import tqdm
+
+import part4_backprop.tests as tests  # noqa: F401
+from part4_backprop.utils import get_mnist, plot_training, visualize
+
+Arr = np.ndarray
+
+MAIN = __name__ == "__main__"
+
+# %% [markdown]
+# ### log_back
+#
+# 0.4 · Introduction · difficulty 2/5, importance 3/5, about 10 minutes
+
+# %%
+def log_back(
+    grad_out: Float[Arr, "*shape"], out: Float[Arr, "*shape"], x: Float[Arr, "*shape"]
+) -> Float[Arr, "*shape"]:
+    """Carry the gradient of a loss back through `out = log(x)`.
+
+    Args:
+        grad_out: Gradient of the loss with respect to `out`.
+        out: What the forward function gave.
+        x: What the forward function was called with.
+
+    Returns:
+        Gradient of the loss with respect to `x`.
+    """
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_log_back(log_back)
+    tests.test_log_back_takes_any_shape(log_back)
+
+# %% [markdown]
+# ### unbroadcast
+#
+# 0.4 · Introduction · difficulty 3/5, importance 3/5, about 25 minutes
+
+# %%
+def unbroadcast(
+    broadcasted: Float[Arr, "*broadcast"], original: Shaped[Arr, "*shape"]
+) -> Float[Arr, "*shape"]:
+    """Sum an array over the axes along which broadcasting copied `original`.
+
+    Args:
+        broadcasted: Usually a gradient, of a shape that `original` broadcasts to.
+        original: Only its shape matters.
+    """
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_unbroadcast(unbroadcast)
+    tests.test_unbroadcast_stretched(unbroadcast)
+    tests.test_unbroadcast_prepended_and_stretched(unbroadcast)
+    tests.test_unbroadcast_special_shapes(unbroadcast)
+
+# %% [markdown]
+# ### multiply_back0, multiply_back1
+#
+# 0.4 · Introduction · difficulty 3/5, importance 2/5, about 15 minutes
+
+# %%
+def multiply_back0(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"],
+    y: Float[Arr, "*y"] | float,
+) -> Float[Arr, "*x"]:
+    """Carry the gradient of a loss back through `out = x * y` to `x`."""
+    raise NotImplementedError()
+
+
+def multiply_back1(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"] | float,
+    y: Float[Arr, "*y"],
+) -> Float[Arr, "*y"]:
+    """Carry the gradient of a loss back through `out = x * y` to `y`."""
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_multiply_back(multiply_back0, multiply_back1)
+    tests.test_multiply_back_broadcasted(multiply_back0, multiply_back1)
+    tests.test_multiply_back_float(multiply_back0, multiply_back1)
+
+# %% [markdown]
+# ### forward_and_back
+#
+# 0.4 · Introduction · difficulty 3/5, importance 4/5, about 20 minutes
+
+# %%
+def forward_and_back(
+    a: Float[Arr, "*a"], b: Float[Arr, "*b"], c: Float[Arr, "*c"]
+) -> tuple[Float[Arr, "*a"], Float[Arr, "*b"], Float[Arr, "*c"]]:
+    """Compute g = log(a * b * log(c)) one step at a time, then walk back through the steps.
+
+    The steps are d = a * b, e = log(c), f = d * e, g = log(f); the loss is the sum of g.
+
+    Returns:
+        The gradients of the loss with respect to `a`, `b` and `c`.
+    """
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_forward_and_back(forward_and_back)
+    tests.test_forward_and_back_without_broadcasting(forward_and_back)
+
+# %%
+@dataclass(frozen=True)
+class Recipe:
+    """How a tensor was computed: `func(*args, **kwargs)`, all in numpy arrays and numbers."""
+
+    func: Callable[..., Arr]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    parents: dict[int, "Tensor"]
+    """The arguments that came as tensors, by their position among `args`."""
+
+# %%
+grad_tracking_enabled = True  # NoGrad, at the end of this file, switches it off
+
+
+class Tensor:
+    """A numpy array that remembers how it was computed, and gets a gradient."""
+
+    __array_ufunc__ = None  # numpy leaves `array * tensor` to Tensor.__rmul__
+
+    def __init__(self, array: Arr | Sequence | float, requires_grad: bool = False) -> None:
+        """Wrap `array`, without a copy where it can.
+
+        Args:
+            array: Numbers. float64 becomes float32, and so do integers that require a gradient.
+            requires_grad: Whether `backward` shall leave a gradient in `grad`.
+        """
+        self.array = array if isinstance(array, Arr) else np.array(array)
+        if self.array.dtype.kind not in "fiub":
+            raise TypeError(f"a tensor holds numbers, not {type(array).__name__}")
+        if self.array.dtype == np.float64 or (requires_grad and self.array.dtype.kind != "f"):
+            self.array = self.array.astype(np.float32)
+        self.requires_grad = requires_grad
+        self.grad: Tensor | None = None
+        self.recipe: Recipe | None = None
+
+    def __neg__(self) -> "Tensor":
+        return negative(self)
+
+    def __add__(self, other: "Tensor | Arr | float") -> "Tensor":
+        return add(self, other)
+
+    def __radd__(self, other: "Arr | float") -> "Tensor":
+        return add(other, self)
+
+    def __sub__(self, other: "Tensor | Arr | float") -> "Tensor":
+        return subtract(self, other)
+
+    def __rsub__(self, other: "Arr | float") -> "Tensor":
+        return subtract(other, self)
+
+    def __mul__(self, other: "Tensor | Arr | float") -> "Tensor":
+        return multiply(self, other)
+
+    def __rmul__(self, other: "Arr | float") -> "Tensor":
+        return multiply(other, self)
+
+    def __truediv__(self, other: "Tensor | Arr | float") -> "Tensor":
+        return true_divide(self, other)
+
+    def __rtruediv__(self, other: "Arr | float") -> "Tensor":
+        return true_divide(other, self)
+
+    def __matmul__(self, other: "Tensor | Arr") -> "Tensor":
+        return matmul(self, other)
+
+    def __rmatmul__(self, other: Arr) -> "Tensor":
+        return matmul(other, self)
+
+    def __eq__(self, other: object) -> "Tensor":
+        return eq(self, other)
+
+    def __repr__(self) -> str:
+        flag = ", requires_grad=True" if self.requires_grad else ""
+        values = np.array2string(self.array, separator=", ", prefix="Tensor(", threshold=100)
+        return f"Tensor({values}{flag})"
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __hash__(self) -> int:
+        return id(self)  # two tensors with the same values are two nodes of a graph
+
+    def __getitem__(self, index: Any) -> "Tensor":
+        return getitem(self, index)
+
+    def add_(self, other: "Tensor | Arr | float", alpha: float = 1.0) -> "Tensor":
+        """Add `alpha * other` in place; no graph learns of it."""
+        return add_(self, other, alpha)
+
+    def sub_(self, other: "Tensor | Arr | float", alpha: float = 1.0) -> "Tensor":
+        """Subtract `alpha * other` in place; no graph learns of it."""
+        return sub_(self, other, alpha)
+
+    def __iadd__(self, other: "Tensor | Arr | float") -> "Tensor":
+        return self.add_(other)
+
+    def __isub__(self, other: "Tensor | Arr | float") -> "Tensor":
+        return self.sub_(other)
+
+    @property
+    def T(self) -> "Tensor":
+        """The tensor with its axes in reverse order."""
+        return permute(self, tuple(range(self.ndim))[::-1])
+
+    def item(self) -> float:
+        """Give the only element as a Python number."""
+        return self.array.item()
+
+    def sum(self, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> "Tensor":
+        """Sum over one axis, several, or all of them."""
+        return tensor_sum(self, dim=dim, keepdim=keepdim)
+
+    def log(self) -> "Tensor":
+        """Take the natural logarithm of each element."""
+        return log(self)
+
+    def exp(self) -> "Tensor":
+        """Raise e to each element."""
+        return exp(self)
+
+    def reshape(self, new_shape: int | tuple[int, ...]) -> "Tensor":
+        """Give the same elements, in the same order, another shape."""
+        return reshape(self, new_shape)
+
+    def permute(self, dims: tuple[int, ...]) -> "Tensor":
+        """Put the axes into another order."""
+        return permute(self, dims)
+
+    def expand(self, new_shape: tuple[int, ...]) -> "Tensor":
+        """Broadcast to a shape; -1 keeps the length of an axis."""
+        return expand(self, new_shape)
+
+    def maximum(self, other: "Tensor | Arr | float") -> "Tensor":
+        """Take the larger of two elements, for each pair of them."""
+        return maximum(self, other)
+
+    def relu(self) -> "Tensor":
+        """Replace negative elements by zero."""
+        return relu(self)
+
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> "Tensor":
+        """Give the index of the largest element, of all or along an axis."""
+        return argmax(self, dim=dim, keepdim=keepdim)
+
+    def uniform_(self, low: float, high: float) -> "Tensor":
+        """Fill in place with random numbers from [low, high)."""
+        self.array[...] = np.random.uniform(low, high, self.shape)
+        return self
+
+    def backward(self, end_grad: "Tensor | Arr | float | None" = None) -> None:
+        """Add the gradient of this tensor to the `grad` of every leaf that it was computed from.
+
+        Args:
+            end_grad: Gradient of the loss with respect to this tensor; 1 if this is the loss.
+
+        Raises:
+            RuntimeError: This tensor does not require a gradient.
+            ValueError: `end_grad` has another shape, or is missing for more than one number.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("backward() of a tensor that depends on nothing with requires_grad")
+        if end_grad is None and self.array.size != 1:
+            raise ValueError(f"backward() of shape {self.shape} needs end_grad; or sum() it first")
+        if end_grad is not None:
+            given = end_grad.array if isinstance(end_grad, Tensor) else end_grad
+            end_grad = Tensor(np.asarray(given, dtype=self.array.dtype))
+            if end_grad.shape != self.shape:
+                raise ValueError(f"end_grad has shape {end_grad.shape}; it needs {self.shape}")
+        backprop(self, end_grad)
+
+    def size(self, dim: int | None = None) -> int | tuple[int, ...]:
+        """Give the shape, or the length of one axis."""
+        return self.shape if dim is None else self.shape[dim]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of each element."""
+        return self.array.dtype
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor came from outside: no operation that is tracked computed it."""
+        return self.recipe is None or not self.recipe.parents
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise ValueError(f"a tensor of shape {self.shape} is neither true nor false")
+        return bool(self.item())
+
+# %%
+def empty(*shape: int) -> Tensor:
+    """Make a tensor of whatever the memory held."""
+    return Tensor(np.empty(shape, np.float32))
+
+
+def zeros(*shape: int) -> Tensor:
+    """Make a tensor of zeros."""
+    return Tensor(np.zeros(shape, np.float32))
+
+
+def arange(start: int, end: int, step: int = 1) -> Tensor:
+    """Make a tensor that counts from `start` up to, and not including, `end`."""
+    return Tensor(np.arange(start, end, step))
+
+
+def tensor(array: Arr | Sequence | float, requires_grad: bool = False) -> Tensor:
+    """Make a tensor, as the class itself does."""
+    return Tensor(array, requires_grad)
+
+# %% [markdown]
+# ### BackwardFuncLookup
+#
+# 0.4 · Autograd · difficulty 2/5, importance 3/5, about 15 minutes
+
+# %%
+BackFunc = Callable[..., Arr]
+
+
+class BackwardFuncLookup:
+    """Which function carries the gradient back, for each argument of each forward function."""
+
+    def __init__(self) -> None:
+        self.back_funcs: dict[Any, Any] = {}
+
+    def add_back_func(
+        self, forward_fn: Callable[..., Arr], arg_position: int, back_fn: BackFunc
+    ) -> None:
+        """Store the backward function for one argument of `forward_fn`."""
+        raise NotImplementedError()
+
+    def get_back_func(self, forward_fn: Callable[..., Arr], arg_position: int) -> BackFunc:
+        """Give the backward function that was stored for this argument of `forward_fn`."""
+        raise NotImplementedError()
+
+
+BACK_FUNCS = BackwardFuncLookup()
+
+
+def register(forward_fn: Callable[..., Arr], *back_fns: BackFunc) -> None:
+    """Store the backward function of each argument, in the order of the arguments."""
+    with contextlib.suppress(NotImplementedError):  # until add_back_func is written
+        for arg_position, back_fn in enumerate(back_fns):
+            BACK_FUNCS.add_back_func(forward_fn, arg_position, back_fn)
+
+
+register(np.log, log_back)
+register(np.multiply, multiply_back0, multiply_back1)
+
+# %%
+if MAIN:
+    tests.test_backward_func_lookup(BackwardFuncLookup)
+    tests.test_backward_func_lookup_replaces(BackwardFuncLookup)
+
+# %% [markdown]
+# ### log_forward
+#
+# 0.4 · Autograd · difficulty 3/5, importance 3/5, about 20 minutes
+
+# %%
+def log_forward(x: Tensor) -> Tensor:
+    """Compute log(x), with a recipe if a gradient will be wanted."""
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_log(Tensor, log_forward)
+    tests.test_log_scalar(Tensor, log_forward)
+    tests.test_log_no_grad(Tensor, log_forward)
+    tests.test_log_tracking_off(Tensor, log_forward)
+
+# %% [markdown]
+# ### multiply_forward
+#
+# 0.4 · Autograd · difficulty 4/5, importance 3/5, about 20 minutes
+
+# %%
+def multiply_forward(a: Tensor | float, b: Tensor | float) -> Tensor:
+    """Compute a * b, with a recipe if a gradient will be wanted.
+
+    Args:
+        a: A tensor or a number; at least one of the two is a tensor.
+        b: A tensor or a number.
+    """
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_multiply_forward(Tensor, multiply_forward)
+    tests.test_multiply_forward_no_grad(Tensor, multiply_forward)
+    tests.test_multiply_forward_float(Tensor, multiply_forward)
+
+# %% [markdown]
+# ### wrap_forward_fn
+#
+# 0.4 · Autograd · difficulty 4/5, importance 4/5, about 25 minutes
+
+# %%
+def wrap_forward_fn(
+    numpy_func: Callable[..., Arr], is_differentiable: bool = True
+) -> Callable[..., Tensor]:
+    """Turn a function of numpy arrays into one of tensors that leaves a recipe.
+
+    Args:
+        numpy_func: Takes arrays and anything else; gives one array.
+        is_differentiable: If not, the result never requires a gradient.
+    """
+
+    @functools.wraps(numpy_func)  # so that it has the name and the help of numpy's
+    def tensor_func(*args: Any, **kwargs: Any) -> Tensor:
+        raise NotImplementedError()
+
+    return tensor_func
+
+
+def _sum(x: Arr, dim: int | tuple[int, ...] | None = None, keepdim: bool = False) -> Arr:
+    return np.sum(x, axis=dim, keepdims=keepdim)
+
+
+log = wrap_forward_fn(np.log)
+multiply = wrap_forward_fn(np.multiply)
+tensor_sum = wrap_forward_fn(_sum)  # not `sum`: that is Python's own
+eq = wrap_forward_fn(np.equal, is_differentiable=False)
+
+# %%
+if MAIN:
+    tests.test_wrap_forward_fn(Tensor, wrap_forward_fn)
+    tests.test_wrap_forward_fn_keeps_functions_apart(Tensor, wrap_forward_fn)
+    tests.test_wrap_forward_fn_no_history(Tensor, wrap_forward_fn)
+    tests.test_multiply(Tensor, multiply)
+    tests.test_multiply_no_grad(Tensor, multiply)
+    tests.test_multiply_float(Tensor, multiply)
+    tests.test_eq(Tensor, eq)
+    tests.test_sum(Tensor)
+
+# %% [markdown]
+# ### topological_sort
+#
+# 0.4 · Autograd · difficulty 4/5, importance 1/5, about 25 minutes
+
+# %%
+def topological_sort(
+    node: Hashable, get_children: Callable[[Any], Iterable[Hashable]]
+) -> list[Hashable]:
+    """List `node` and all that can be reached from it, each after all of its children.
+
+    Args:
+        node: Where to start; it comes last in the list.
+        get_children: Gives the children of a node.
+
+    Raises:
+        ValueError: The graph has a cycle.
+
+    Source: depth-first search, a node is listed when its last child has been visited.
+    """
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_topological_sort_linked_list(topological_sort)
+    tests.test_topological_sort_branching(topological_sort)
+    tests.test_topological_sort_rejoining(topological_sort)
+    tests.test_topological_sort_cyclic(topological_sort)
+    tests.test_topological_sort_visits_a_node_once(topological_sort)
+    tests.test_topological_sort_deep(topological_sort)
+
+# %% [markdown]
+# ### sorted_computational_graph
+#
+# 0.4 · Autograd · difficulty 2/5, importance 2/5, about 5 minutes
+
+# %%
+def get_children(node: Tensor) -> list[Tensor]:
+    """List the tensors that `node` was computed from."""
+    return [] if node.recipe is None else list(node.recipe.parents.values())
+
+
+def sorted_computational_graph(tensor: Tensor) -> list[Tensor]:
+    """List `tensor` and all that it was computed from, each before what it was computed from."""
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_sorted_computational_graph(Tensor, sorted_computational_graph)
+
+# %% [markdown]
+# ### backprop
+#
+# 0.4 · Autograd · difficulty 5/5, importance 5/5, about 45 minutes
+
+# %%
+def backprop(end_node: Tensor, end_grad: Tensor | None = None) -> None:
+    """Add to `grad` of every leaf that requires one the gradient of the loss.
+
+    Args:
+        end_node: The last tensor of the graph, usually the loss.
+        end_grad: Gradient of the loss with respect to `end_node`; all ones if None.
+    """
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_backprop(Tensor)
+    tests.test_backprop_uses_end_grad(Tensor)
+    tests.test_backprop_without_end_grad(Tensor, backprop)
+    tests.test_backprop_branching(Tensor)
+    tests.test_backprop_requires_grad_sum(Tensor)
+    tests.test_backprop_requires_grad_false(Tensor)
+    tests.test_backprop_float_arg(Tensor)
+    tests.test_backprop_shared_parent(Tensor)
+    tests.test_backprop_diamond(Tensor)
+    tests.test_backprop_accumulates(Tensor)
+    tests.test_backprop_from_a_leaf(Tensor)
+    tests.test_backprop_calls_the_backward_function(Tensor, wrap_forward_fn, register)
+    tests.test_backprop_walks_each_node_once(Tensor, wrap_forward_fn, register)
+
+# %% [markdown]
+# ### negative_back
+#
+# 0.4 · More functions · difficulty 1/5, importance 1/5, about 5 minutes
+
+# %%
+def negative_back(
+    grad_out: Float[Arr, "*shape"], out: Float[Arr, "*shape"], x: Float[Arr, "*shape"]
+) -> Float[Arr, "*shape"]:
+    """Carry the gradient of a loss back through `out = -x`."""
+    raise NotImplementedError()
+
+
+negative = wrap_forward_fn(np.negative)
+register(np.negative, negative_back)
+
+# %%
+if MAIN:
+    tests.test_negative_back_values(negative_back)
+    tests.test_negative_back(Tensor)
+
+# %% [markdown]
+# ### exp_back
+#
+# 0.4 · More functions · difficulty 1/5, importance 2/5, about 5 minutes
+
+# %%
+def exp_back(
+    grad_out: Float[Arr, "*shape"], out: Float[Arr, "*shape"], x: Float[Arr, "*shape"]
+) -> Float[Arr, "*shape"]:
+    """Carry the gradient of a loss back through `out = exp(x)`."""
+    raise NotImplementedError()
+
+
+exp = wrap_forward_fn(np.exp)
+register(np.exp, exp_back)
+
+# %%
+if MAIN:
+    tests.test_exp_back_values(exp_back)
+    tests.test_exp_back(Tensor)
+
+# %% [markdown]
+# ### reshape_back
+#
+# 0.4 · More functions · difficulty 2/5, importance 1/5, about 5 minutes
+
+# %%
+def reshape_back(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"],
+    new_shape: int | tuple[int, ...],
+) -> Float[Arr, "*x"]:
+    """Carry the gradient of a loss back through `out = reshape(x, new_shape)`."""
+    raise NotImplementedError()
+
+
+reshape = wrap_forward_fn(np.reshape)
+register(np.reshape, reshape_back)
+
+# %%
+if MAIN:
+    tests.test_reshape_back_values(reshape_back)
+    tests.test_reshape_back(Tensor)
+
+# %% [markdown]
+# ### permute_back
+#
+# 0.4 · More functions · difficulty 3/5, importance 1/5, about 10 minutes
+
+# %%
+def permute_back(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"],
+    axes: tuple[int, ...],
+) -> Float[Arr, "*x"]:
+    """Carry the gradient of a loss back through `out = transpose(x, axes)`.
+
+    Args:
+        grad_out: Gradient of the loss with respect to `out`.
+        out: What the forward function gave.
+        x: What the forward function was called with.
+        axes: Axis i of `out` is axis axes[i] of `x`; -1 is the last axis of `x`.
+    """
+    raise NotImplementedError()
+
+
+permute = wrap_forward_fn(np.transpose)
+register(np.transpose, permute_back)
+
+# %%
+if MAIN:
+    tests.test_permute_back_values(permute_back)
+    tests.test_permute_back_negative_axes(permute_back)
+    tests.test_permute_back(Tensor)
+
+# %% [markdown]
+# ### sum_back
+#
+# 0.4 · More functions · difficulty 3/5, importance 2/5, about 25 minutes
+
+# %%
+def sum_back(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"],
+    dim: int | tuple[int, ...] | None = None,
+    keepdim: bool = False,
+) -> Float[Arr, "*x"]:
+    """Carry the gradient of a loss back through `out = x.sum(dim, keepdim)`."""
+    raise NotImplementedError()
+
+
+register(_sum, sum_back)
+
+# %%
+if MAIN:
+    tests.test_sum_back_values(sum_back)
+    tests.test_sum_back_axes(sum_back)
+    tests.test_sum_back_size_one(sum_back)
+    tests.test_sum_keepdim_false(Tensor)
+    tests.test_sum_keepdim_true(Tensor)
+    tests.test_sum_dim_none(Tensor)
+    tests.test_sum_nonscalar_grad_out(Tensor)
+
+# %% [markdown]
+# ### expand_back
+#
+# 0.4 · More functions · difficulty 1/5, importance 1/5, about 5 minutes
+
+# %%
+def _expand(x: Arr, new_shape: tuple[int, ...]) -> Arr:
+    n_prepended = len(new_shape) - x.ndim
+    own = (*[1] * n_prepended, *x.shape)
+    shape = tuple(have if want == -1 else want for have, want in zip(own, new_shape, strict=True))
+    return np.broadcast_to(x, shape)
+
+
+def expand_back(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"],
+    new_shape: tuple[int, ...],
+) -> Float[Arr, "*x"]:
+    """Carry the gradient of a loss back through `out = x.expand(new_shape)`."""
+    raise NotImplementedError()
+
+
+expand = wrap_forward_fn(_expand)
+register(_expand, expand_back)
+
+# %%
+if MAIN:
+    tests.test_expand_back_values(expand_back)
+    tests.test_expand(Tensor)
+    tests.test_expand_negative_length(Tensor)
+
+# %% [markdown]
+# ### add, subtract and true_divide
+#
+# 0.4 · More functions · difficulty 3/5, importance 2/5, about 15 minutes
+
+# %%
+def add_back0(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"],
+    y: Float[Arr, "*y"] | float,
+) -> Float[Arr, "*x"]:
+    """Carry the gradient of a loss back through `out = x + y` to `x`."""
+    raise NotImplementedError()
+
+
+def add_back1(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"] | float,
+    y: Float[Arr, "*y"],
+) -> Float[Arr, "*y"]:
+    """Carry the gradient of a loss back through `out = x + y` to `y`."""
+    raise NotImplementedError()
+
+
+def subtract_back0(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"],
+    y: Float[Arr, "*y"] | float,
+) -> Float[Arr, "*x"]:
+    """Carry the gradient of a loss back through `out = x - y` to `x`."""
+    raise NotImplementedError()
+
+
+def subtract_back1(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"] | float,
+    y: Float[Arr, "*y"],
+) -> Float[Arr, "*y"]:
+    """Carry the gradient of a loss back through `out = x - y` to `y`."""
+    raise NotImplementedError()
+
+
+def true_divide_back0(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"],
+    y: Float[Arr, "*y"] | float,
+) -> Float[Arr, "*x"]:
+    """Carry the gradient of a loss back through `out = x / y` to `x`."""
+    raise NotImplementedError()
+
+
+def true_divide_back1(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"] | float,
+    y: Float[Arr, "*y"],
+) -> Float[Arr, "*y"]:
+    """Carry the gradient of a loss back through `out = x / y` to `y`."""
+    raise NotImplementedError()
+
+
+add = wrap_forward_fn(np.add)
+subtract = wrap_forward_fn(np.subtract)
+true_divide = wrap_forward_fn(np.true_divide)
+
+register(np.add, add_back0, add_back1)
+register(np.subtract, subtract_back0, subtract_back1)
+register(np.true_divide, true_divide_back0, true_divide_back1)
+
+# %%
+if MAIN:
+    tests.test_add_subtract_divide_backs(add_back0, add_back1, subtract_back0, subtract_back1, true_divide_back0, true_divide_back1)
+    tests.test_add_broadcasted(Tensor)
+    tests.test_subtract_broadcasted(Tensor)
+    tests.test_truedivide_broadcasted(Tensor)
+    tests.test_add_subtract_divide_floats(Tensor)
+
+# %% [markdown]
+# ### coerce_index, getitem_back
+#
+# 0.4 · More functions · difficulty 3/5, importance 2/5, about 20 minutes
+
+# %%
+Index = int | slice | Arr | Tensor | tuple[int | slice | Arr | Tensor, ...]
+
+
+def coerce_index(index: Index) -> int | slice | Arr | tuple[int | slice | Arr, ...]:
+    """Put its array in the place of each tensor in an index."""
+    raise NotImplementedError()
+
+
+def _getitem(x: Arr, index: Index) -> Arr:
+    return x[coerce_index(index)]
+
+
+def getitem_back(
+    grad_out: Float[Arr, "*out"], out: Float[Arr, "*out"], x: Float[Arr, "*x"], index: Index
+) -> Float[Arr, "*x"]:
+    """Carry the gradient of a loss back through `out = x[index]`.
+
+    Args:
+        grad_out: Gradient of the loss with respect to `out`.
+        out: What the forward function gave.
+        x: What the forward function was called with.
+        index: May hold tensors, and may name the same element of `x` more than once.
+    """
+    raise NotImplementedError()
+
+
+getitem = wrap_forward_fn(_getitem)
+register(_getitem, getitem_back)
+
+# %%
+if MAIN:
+    tests.test_coerce_index(coerce_index, Tensor)
+    tests.test_getitem_back_values(getitem_back, Tensor)
+    tests.test_getitem_int(Tensor)
+    tests.test_getitem_tuple(Tensor)
+    tests.test_getitem_integer_array(Tensor)
+    tests.test_getitem_integer_tensor(Tensor)
+
+# %%
+def add_(x: Tensor, other: Tensor | Arr | float, alpha: float = 1.0) -> Tensor:
+    """Add `alpha * other` to `x` in place; no graph learns of it."""
+    x.array += alpha * (other.array if isinstance(other, Tensor) else other)
+    return x
+
+
+def sub_(x: Tensor, other: Tensor | Arr | float, alpha: float = 1.0) -> Tensor:
+    """Subtract `alpha * other` from `x` in place; no graph learns of it."""
+    return add_(x, other, -alpha)
+
+
+def _argmax(x: Arr, dim: int | None = None, keepdim: bool = False) -> Arr:
+    return np.argmax(x, axis=dim, keepdims=keepdim)
+
+
+argmax = wrap_forward_fn(_argmax, is_differentiable=False)
+
+if MAIN:
+    w = Tensor([2.0, 3.0], requires_grad=True)
+    x = Tensor([1.0, 1.0])
+    x += 4.0  # safe: no graph holds x yet
+    out = (w * x).sum()
+    out.backward()
+    print("x changed before it was used: ", w.grad)
+
+    w.grad = None
+    out = (w * x).sum()
+    x += 100.0  # unsafe: the recipe of w * x holds this very array
+    out.backward()
+    print("x changed after it was used:  ", w.grad, "where the gradient is [5, 5]")
+
+# %% [markdown]
+# ### maximum_back0, maximum_back1
+#
+# 0.4 · More functions · difficulty 3/5, importance 2/5, about 15 minutes
+
+# %%
+def maximum_back0(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"],
+    y: Float[Arr, "*y"] | float,
+) -> Float[Arr, "*x"]:
+    """Carry the gradient of a loss back through `out = maximum(x, y)` to `x`.
+
+    Where both are equal, each gets half of the gradient.
+    """
+    raise NotImplementedError()
+
+
+def maximum_back1(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"] | float,
+    y: Float[Arr, "*y"],
+) -> Float[Arr, "*y"]:
+    """Carry the gradient of a loss back through `out = maximum(x, y)` to `y`.
+
+    Where both are equal, each gets half of the gradient.
+    """
+    raise NotImplementedError()
+
+
+maximum = wrap_forward_fn(np.maximum)
+register(np.maximum, maximum_back0, maximum_back1)
+
+# %%
+if MAIN:
+    tests.test_maximum_back_values(maximum_back0, maximum_back1)
+    tests.test_maximum(Tensor)
+    tests.test_maximum_broadcasted(Tensor)
+
+# %% [markdown]
+# ### relu
+#
+# 0.4 · More functions · difficulty 1/5, importance 1/5, about 5 minutes
+
+# %%
+def relu(x: Tensor) -> Tensor:
+    """Replace negative elements by zero."""
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_relu_leaves_its_input(Tensor, relu)
+    tests.test_relu(Tensor)
+
+# %% [markdown]
+# ### matmul2d_back0, matmul2d_back1
+#
+# 0.4 · More functions · difficulty 3/5, importance 3/5, about 25 minutes
+
+# %%
+def _matmul2d(x: Float[Arr, "rows inner"], y: Float[Arr, "inner cols"]) -> Float[Arr, "rows cols"]:
+    if x.ndim != 2 or y.ndim != 2:
+        raise ValueError(f"matmul takes two matrices, not shapes {x.shape} and {y.shape}")
+    return x @ y
+
+
+def matmul2d_back0(
+    grad_out: Float[Arr, "rows cols"],
+    out: Float[Arr, "rows cols"],
+    x: Float[Arr, "rows inner"],
+    y: Float[Arr, "inner cols"],
+) -> Float[Arr, "rows inner"]:
+    """Carry the gradient of a loss back through `out = x @ y` to `x`."""
+    raise NotImplementedError()
+
+
+def matmul2d_back1(
+    grad_out: Float[Arr, "rows cols"],
+    out: Float[Arr, "rows cols"],
+    x: Float[Arr, "rows inner"],
+    y: Float[Arr, "inner cols"],
+) -> Float[Arr, "inner cols"]:
+    """Carry the gradient of a loss back through `out = x @ y` to `y`."""
+    raise NotImplementedError()
+
+
+matmul = wrap_forward_fn(_matmul2d)
+register(_matmul2d, matmul2d_back0, matmul2d_back1)
+
+# %%
+if MAIN:
+    tests.test_matmul2d_back_values(matmul2d_back0, matmul2d_back1)
+    tests.test_matmul2d(Tensor)
+
+# %%
+class Parameter(Tensor):
+    """A tensor that a module owns and an optimizer changes."""
+
+    def __init__(self, tensor: Tensor, requires_grad: bool = True) -> None:
+        """Share the array of `tensor`."""
+        super().__init__(tensor.array, requires_grad)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+# %% [markdown]
+# ### Module
+#
+# 0.4 · MNIST from scratch · difficulty 3/5, importance 4/5, about 20 minutes
+
+# %%
+class Module:
+    """A part of a network: it finds its parameters, and those of the modules inside it."""
+
+    def __init__(self) -> None:
+        self._modules: dict[str, Module] = {}
+        self._parameters: dict[str, Parameter] = {}
+
+    def modules(self) -> Iterator["Module"]:
+        """Give the modules directly inside this one, in the order in which they were set."""
+        raise NotImplementedError()
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Give this module's own parameters, then those of the modules inside it.
+
+        Args:
+            recurse: Whether to look inside, at every depth.
+        """
+        raise NotImplementedError()
+
+    def __setattr__(self, key: str, val: Any) -> None:
+        """Set an attribute, and note it if it is a parameter or a module."""
+        raise NotImplementedError()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run `forward`."""
+        return self.forward(*args, **kwargs)
+
+    def forward(self) -> Tensor:
+        """Compute the output; each kind of module writes its own."""
+        raise TypeError(f"{type(self).__name__} has no forward")
+
+    def extra_repr(self) -> str:
+        """Say what matters about this module itself, on one line."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"({key}): {module!r}" for key, module in self._modules.items()]
+        if not lines:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        return f"{type(self).__name__}(\n{textwrap.indent(chr(10).join(lines), '  ')}\n)"
+
+# %%
+if MAIN:
+    tests.test_module_keeps_attributes(Module, Parameter, Tensor)
+    tests.test_module_modules(Module, Parameter, Tensor)
+    tests.test_module_parameters(Module, Parameter, Tensor)
+    tests.test_module_replaces(Module, Parameter, Tensor)
+    tests.test_module_shows_what_is_inside(Module, Parameter, Tensor)
+
+# %% [markdown]
+# ### Linear
+#
+# 0.4 · MNIST from scratch · difficulty 3/5, importance 4/5, about 20 minutes
+
+# %%
+class Linear(Module):
+    """A layer that gives each row x of its input the output x @ weight.T + bias."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        """Draw `weight` and `bias` uniformly from ±1 / √in_features.
+
+        Args:
+            in_features: Length of an input row.
+            out_features: Length of an output row.
+            bias: Whether to add one; if not, the attribute `bias` is None.
+        """
+        super().__init__()
+        self.in_features = in_features
+        self.out_features = out_features
+        raise NotImplementedError()
+
+    def forward(self, x: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch d_out"]:
+        """Apply the layer to each row."""
+        raise NotImplementedError()
+
+    def extra_repr(self) -> str:
+        """Say the two lengths, and whether there is a bias."""
+        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
+
+# %%
+if MAIN:
+    tests.test_linear_parameters(Linear, Parameter)
+    tests.test_linear_initialisation(Linear)
+    tests.test_linear_forward(Linear, Tensor)
+
+# %% [markdown]
+# ### ReLU, MLP
+#
+# 0.4 · MNIST from scratch · difficulty 2/5, importance 4/5, about 10 minutes
+
+# %%
+class ReLU(Module):
+    """The function relu as a module."""
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Replace negative elements by zero."""
+        raise NotImplementedError()
+
+
+class MLP(Module):
+    """A classifier of 28 × 28 pictures: 784 → 64 → 64 → 10, with a ReLU after the first two."""
+
+    def __init__(self) -> None:
+        """Make the modules linear1, relu1, linear2, relu2, output."""
+        super().__init__()
+        raise NotImplementedError()
+
+    def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch 10"]:
+        """Give the logits of the ten classes for each picture."""
+        raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_relu_module(ReLU, Tensor)
+    tests.test_mlp_parameters(MLP)
+    tests.test_mlp_forward(MLP, Tensor)
+
+# %% [markdown]
+# ### cross_entropy
+#
+# 0.4 · MNIST from scratch · difficulty 3/5, importance 3/5, about 15 minutes
+
+# %%
+def cross_entropy(
+    logits: Float[Tensor, "batch classes"], true_labels: Int[Tensor, " batch"]
+) -> Float[Tensor, " batch"]:
+    """Give the loss -log softmax(logits)[true label] of each row.
+
+    Source: log softmax(z) = z - m - log Σ exp(z - m) for any m; with m = max z no exp overflows.
+    """
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_cross_entropy(Tensor, cross_entropy)
+    tests.test_cross_entropy_gradient(Tensor, cross_entropy)
+    tests.test_cross_entropy_is_stable(Tensor, cross_entropy)
+
+# %% [markdown]
+# ### NoGrad
+#
+# 0.4 · MNIST from scratch · difficulty 2/5, importance 3/5, about 10 minutes
+
+# %%
+class NoGrad:
+    """Context manager: what is computed inside leaves no recipes."""
+
+    was_enabled: bool
+
+    def __enter__(self) -> None:
+        """Switch grad_tracking_enabled off, and remember what it was."""
+        raise NotImplementedError()
+
+    def __exit__(self, type: Any, value: Any, traceback: Any) -> None:
+        """Put grad_tracking_enabled back to what it was, after an exception too."""
+        raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_no_grad(Tensor, NoGrad)
+    tests.test_no_grad_nested(Tensor, NoGrad)
+    tests.test_no_grad_exception(Tensor, NoGrad)
+
+# %% [markdown]
+# ### SGD
+#
+# 0.4 · MNIST from scratch · difficulty 3/5, importance 3/5, about 15 minutes
+
+# %%
+class SGD:
+    """Stochastic gradient descent without momentum."""
+
+    def __init__(self, params: Iterable[Parameter], lr: float) -> None:
+        """Take the parameters to change, and the length of a step."""
+        self.params = list(params)
+        self.lr = lr
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of the last step."""
+        raise NotImplementedError()
+
+    def step(self) -> None:
+        """Take a step against the gradient, in place, where there is one."""
+        raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_sgd(Parameter, Tensor, SGD)
+    tests.test_sgd_zero_grad(Parameter, Tensor, SGD)
+    tests.test_sgd_leaves_parameters_without_gradient(Parameter, Tensor, SGD)
+
+# %% [markdown]
+# ### train, test
+#
+# 0.4 · MNIST from scratch · difficulty 3/5, importance 3/5, about 20 minutes
+
+# %%
+Loader = Iterable[tuple[Float[Arr, "batch 1 28 28"], Int[Arr, " batch"]]]
+
+
+def train(
+    model: Module,
+    train_loader: Loader,
+    optimizer: SGD,
+    epoch: int,
+    train_loss_list: list[float] | None = None,
+) -> None:
+    """Go once through the training set: a step on the mean loss of each batch.
+
+    Args:
+        model: Gives logits for a batch of pictures.
+        train_loader: Yields pictures and labels, as numpy arrays.
+        optimizer: Holds the parameters of `model`.
+        epoch: Its number, for the progress bar.
+        train_loss_list: The loss of each batch is appended to it.
+    """
+    progress = tqdm(train_loader, desc=f"Epoch {epoch}", ncols=80)
+    raise NotImplementedError()
+
+
+def test(
+    model: Module, test_loader: Loader, test_accuracy_list: list[float] | None = None
+) -> float:
+    """Give the share of pictures for which the largest logit is the one of the label.
+
+    Args:
+        model: Gives logits for a batch of pictures.
+        test_loader: Yields pictures and labels, as numpy arrays.
+        test_accuracy_list: The share is appended to it.
+    """
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_train(Module, Parameter, Tensor, SGD, train)
+    tests.test_train_without_a_list(Module, Parameter, Tensor, SGD, train)
+    tests.test_accuracy(Tensor, test)
+    tests.test_training_on_digits(MLP, Tensor, SGD, train, test)
+
+# %%
+if MAIN:
+    train_loader, test_loader = get_mnist()
+    visualize(train_loader).show()
+
+    model = MLP()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    train_loss_list: list[float] = []
+    test_accuracy_list: list[float] = []
+    for epoch in range(15):
+        train(model, train_loader, optimizer, epoch, train_loss_list)
+        accuracy = test(model, test_loader, test_accuracy_list)
+        print(f"Accuracy after epoch {epoch}: {accuracy:.1%}")
+    plot_training(train_loss_list, test_accuracy_list).show()
+
+# %% [markdown]
+# ### numerical_gradient, gradcheck
+#
+# 0.4 · Bonus · difficulty 2/5, importance 3/5, about 20 minutes, optional
+
+# %%
+def numerical_gradient(
+    fn: Callable[[Tensor], Tensor], x: Float[Arr, "*shape"], eps: float = 1e-2
+) -> Float[Arr, "*shape"]:
+    """Estimate the gradient of the sum of fn(x) with respect to `x`, one element at a time.
+
+    Source: f'(x) ≈ (f(x + eps) - f(x - eps)) / (2 eps); in float32 a smaller eps is no better.
+    """
+    raise NotImplementedError()
+
+
+def gradcheck(
+    fn: Callable[[Tensor], Tensor], x: Float[Arr, "*shape"], tolerance: float = 1e-2
+) -> bool:
+    """Tell whether `backward` through `fn` agrees with the numerical gradient at `x`."""
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_numerical_gradient(numerical_gradient)
+    tests.test_numerical_gradient_sums_the_output(numerical_gradient)
+    tests.test_gradcheck(gradcheck, Tensor)
+
+# %% [markdown]
+# ### stale_nodes, careful_backprop
+#
+# 0.4 · Bonus · difficulty 3/5, importance 2/5, about 20 minutes, optional
+
+# %%
+def stale_nodes(end_node: Tensor) -> list[Tensor]:
+    """List the tensors of a graph that are no longer what their recipe gives.
+
+    That is so where a tensor, or an array that its recipe holds, was changed in place.
+    """
+    raise NotImplementedError()
+
+
+def careful_backprop(end_node: Tensor, end_grad: Tensor | None = None) -> None:
+    """Do what `backprop` does, after one warning if a tensor of the graph is stale."""
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_stale_nodes(Tensor, stale_nodes)
+    tests.test_stale_nodes_changed_result(Tensor, stale_nodes)
+    tests.test_careful_backprop(Tensor, careful_backprop)
+
+# %% [markdown]
+# ### relu_inplace, relu_inplace_back
+#
+# 0.4 · Bonus · difficulty 3/5, importance 1/5, about 15 minutes, optional
+
+# %%
+def relu_inplace(x: Float[Arr, "*shape"]) -> Float[Arr, "*shape"]:
+    """Replace negative elements of `x` itself by zero, and return `x`."""
+    raise NotImplementedError()
+
+
+def relu_inplace_back(
+    grad_out: Float[Arr, "*shape"], out: Float[Arr, "*shape"], x: Float[Arr, "*shape"]
+) -> Float[Arr, "*shape"]:
+    """Carry the gradient of a loss back through `relu_inplace`; 0 where the output is 0.
+
+    Args:
+        grad_out: Gradient of the loss with respect to `out`.
+        out: What the forward function gave.
+        x: The same array as `out`: what the input was is lost.
+    """
+    raise NotImplementedError()
+
+
+relu_ = wrap_forward_fn(relu_inplace)
+register(relu_inplace, relu_inplace_back)
+
+# %%
+if MAIN:
+    tests.test_relu_inplace(relu_inplace)
+    tests.test_relu_inplace_back(relu_inplace_back)
+    tests.test_relu_inplace_in_a_graph(Tensor, relu_)
+
+# %% [markdown]
+# ### einsum_back
+#
+# 0.4 · Bonus · difficulty 4/5, importance 2/5, about 30 minutes, optional
+
+# %%
+def einsum_back(
+    position: int, grad_out: Float[Arr, "*out"], out: Float[Arr, "*out"], subscripts: str, *operands
+) -> Float[Arr, "*operand"]:
+    """Carry the gradient of a loss back through an einsum to one of its operands.
+
+    Args:
+        position: Which operand, counted from 0.
+        grad_out: Gradient of the loss with respect to `out`.
+        out: What the forward function gave.
+        subscripts: With an arrow; no letter twice in one operand, e.g. "ij, jk -> ik".
+        *operands: What the forward function was called with.
+    """
+    raise NotImplementedError()
+
+
+def _einsum(subscripts: str, *operands: Arr) -> Arr:
+    return np.einsum(subscripts, *operands, optimize=True)
+
+
+def einsum(subscripts: str, *operands: Tensor | Arr) -> Tensor:
+    """Compute an einsum of any number of tensors."""
+    for i in range(len(operands)):
+        BACK_FUNCS.add_back_func(_einsum, i + 1, functools.partial(einsum_back, i))
+    return wrap_forward_fn(_einsum)(subscripts, *operands)
+
+# %%
+if MAIN:
+    tests.test_einsum_back(einsum_back)
+    tests.test_einsum_back_summed_alone(einsum_back)
+    tests.test_einsum_in_a_graph(Tensor, einsum)
+
+# %% [markdown]
+# ### unique_parameters
+#
+# 0.4 · Bonus · difficulty 2/5, importance 2/5, about 15 minutes, optional
+
+# %%
+def unique_parameters(module: Module) -> list[Parameter]:
+    """List every parameter in a module once, though it may be reached by several paths."""
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_unique_parameters(Module, Parameter, Tensor, unique_parameters)
+    tests.test_unique_parameters_step_once(Module, Parameter, Tensor, SGD, unique_parameters)
+
+# %% [markdown]
+# ### detach, round_straight_through
+#
+# 0.4 · Bonus · difficulty 3/5, importance 2/5, about 15 minutes, optional
+
+# %%
+def detach(x: Tensor) -> Tensor:
+    """Give a tensor that shares the array of `x` and has no history."""
+    raise NotImplementedError()
+
+
+round_half_even = wrap_forward_fn(np.round, is_differentiable=False)
+
+
+def round_straight_through(x: Tensor) -> Tensor:
+    """Round each element, with the gradient of the identity.
+
+    Source: the straight-through estimator of Bengio et al. 2013, arXiv:1308.3432.
+    """
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_detach(Tensor, detach)
+    tests.test_round_straight_through(Tensor, round_straight_through)
+
+# %% [markdown]
+# ### wrap_with_keywords
+#
+# 0.4 · Bonus · difficulty 3/5, importance 1/5, about 15 minutes, optional
+
+# %%
+def wrap_with_keywords(
+    numpy_func: Callable[..., Arr], is_differentiable: bool = True
+) -> Callable[..., Tensor]:
+    """Wrap a function as `wrap_forward_fn` does; a tensor may also come by keyword.
+
+    Args:
+        numpy_func: A Python function, so that `inspect.signature` knows its parameters.
+        is_differentiable: If not, the result never requires a gradient.
+    """
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_wrap_with_keywords(Tensor, wrap_with_keywords, register)
+
+# %% [markdown]
+# ### stack_back
+#
+# 0.4 · Bonus · difficulty 2/5, importance 1/5, about 15 minutes, optional
+
+# %%
+def stack_back(
+    position: int,
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    *arrays: Float[Arr, "*shape"],
+    dim: int = 0,
+) -> Float[Arr, "*shape"]:
+    """Carry the gradient of a loss back through `out = stack(arrays, dim)` to one array."""
+    raise NotImplementedError()
+
+
+def _stack(*arrays: Arr, dim: int = 0) -> Arr:
+    return np.stack(arrays, axis=dim)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Join tensors of one shape along a new axis `dim`."""
+    for i in range(len(tensors)):
+        BACK_FUNCS.add_back_func(_stack, i, functools.partial(stack_back, i))
+    return wrap_forward_fn(_stack)(*tensors, dim=dim)
+
+# %%
+if MAIN:
+    tests.test_stack_back(stack_back)
+    tests.test_stack_in_a_graph(Tensor, stack)
+
+# %% [markdown]
+# ### sliding_windows, sliding_windows_back
+#
+# 0.4 · Bonus · difficulty 5/5, importance 2/5, about 40 minutes, optional
+
+# %%
+def sliding_windows(
+    x: Float[Arr, "*batch height width"], kernel_height: int, kernel_width: int, stride: int = 1
+) -> Float[Arr, "*batch out_height out_width {kernel_height} {kernel_width}"]:
+    """Show every window of each picture, as a view that copies nothing.
+
+    Args:
+        x: Pictures of any strides.
+        kernel_height: Rows of a window.
+        kernel_width: Columns of a window.
+        stride: Pixels between one window and the next, both ways.
+    """
+    raise NotImplementedError()
+
+
+def sliding_windows_back(
+    grad_out: Float[Arr, "*batch out_height out_width kernel_height kernel_width"],
+    out: Float[Arr, "*batch out_height out_width kernel_height kernel_width"],
+    x: Float[Arr, "*batch height width"],
+    kernel_height: int,
+    kernel_width: int,
+    stride: int = 1,
+) -> Float[Arr, "*batch height width"]:
+    """Carry the gradient back through `sliding_windows`: add up where windows overlap."""
+    raise NotImplementedError()
+
+
+windows = wrap_forward_fn(sliding_windows)
+register(sliding_windows, sliding_windows_back)
+
+# %%
+if MAIN:
+    tests.test_sliding_windows(sliding_windows)
+    tests.test_sliding_windows_stride(sliding_windows)
+    tests.test_sliding_windows_of_a_view(sliding_windows)
+    tests.test_sliding_windows_back(sliding_windows_back)
+
+# %% [markdown]
+# ### conv1d, conv2d
+#
+# 0.4 · Bonus · difficulty 3/5, importance 2/5, about 25 minutes, optional
+
+# %%
+def _pad2d(x: Arr, pad_height: int, pad_width: int) -> Arr:
+    before = [(0, 0)] * (x.ndim - 2)
+    return np.pad(x, [*before, (pad_height, pad_height), (pad_width, pad_width)])
+
+
+def _pad2d_back(grad_out: Arr, out: Arr, x: Arr, pad_height: int, pad_width: int) -> Arr:
+    height, width = x.shape[-2:]
+    return grad_out[..., pad_height : pad_height + height, pad_width : pad_width + width]
+
+
+pad2d = wrap_forward_fn(_pad2d)
+register(_pad2d, _pad2d_back)
+
+
+def conv1d(
+    x: Float[Tensor, "batch in_channels width"],
+    weight: Float[Tensor, "out_channels in_channels kernel_width"],
+    stride: int = 1,
+    padding: int = 0,
+) -> Float[Tensor, "batch out_channels out_width"]:
+    """Slide each kernel along each row and give the dot products (no kernel is turned round)."""
+    raise NotImplementedError()
+
+
+def conv2d(
+    x: Float[Tensor, "batch in_channels height width"],
+    weight: Float[Tensor, "out_channels in_channels kernel_height kernel_width"],
+    stride: int = 1,
+    padding: int = 0,
+) -> Float[Tensor, "batch out_channels out_height out_width"]:
+    """Slide each kernel over each picture and give the dot products, as conv1d does."""
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_conv2d(Tensor, conv2d)
+    tests.test_conv1d(Tensor, conv1d)
+    tests.test_conv2d_gradient(Tensor, conv2d)
+
+# %% [markdown]
+# ### amax_back, max_pool2d
+#
+# 0.4 · Bonus · difficulty 3/5, importance 1/5, about 20 minutes, optional
+
+# %%
+def _amax(x: Arr, dim: int | tuple[int, ...]) -> Arr:
+    return np.max(x, axis=dim)
+
+
+def amax_back(
+    grad_out: Float[Arr, "*out"],
+    out: Float[Arr, "*out"],
+    x: Float[Arr, "*x"],
+    dim: int | tuple[int, ...],
+) -> Float[Arr, "*x"]:
+    """Carry the gradient of a loss back through `out = x.max(dim)`; ties share it equally."""
+    raise NotImplementedError()
+
+
+amax = wrap_forward_fn(_amax)
+register(_amax, amax_back)
+
+
+def max_pool2d(
+    x: Float[Tensor, "batch channels height width"], kernel_size: int, stride: int | None = None
+) -> Float[Tensor, "batch channels out_height out_width"]:
+    """Give the largest element of each window; windows lie side by side unless `stride` says."""
+    raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_amax_back(amax_back)
+    tests.test_max_pool2d(Tensor, max_pool2d)
+
+# %% [markdown]
+# ### BatchNorm2d
+#
+# 0.4 · Bonus · difficulty 4/5, importance 2/5, about 30 minutes, optional
+
+# %%
+class Sequential(Module):
+    """Modules that run one after the other."""
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__()
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Hand the output of each module to the next."""
+        for module in self.modules():
+            x = module(x)
+        return x
+
+
+class Conv2d(Module):
+    """The function conv2d as a module without bias, weights from ±1 / √(inputs of a kernel)."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+    ) -> None:
+        super().__init__()
+        self.stride, self.padding = stride, padding
+        shape = (out_channels, in_channels, kernel_size, kernel_size)
+        bound = (in_channels * kernel_size**2) ** -0.5
+        self.weight = Parameter(empty(*shape).uniform_(-bound, bound))
+
+    def forward(self, x: Float[Tensor, "batch in_channels height width"]) -> Tensor:
+        """Convolve."""
+        return conv2d(x, self.weight, self.stride, self.padding)
+
+    def extra_repr(self) -> str:
+        """Say the shape of the weights, and how they move."""
+        return f"{self.weight.shape}, stride={self.stride}, padding={self.padding}"
+
+
+class BatchNorm2d(Module):
+    """Bring each channel to mean 0 and variance 1, then scale and shift it.
+
+    `weight` and `bias` are parameters, `running_mean` and `running_var` plain arrays, each of one
+    number a channel. While `training` is true (set it to False to evaluate) the statistics are
+    those of the batch, and the running ones move towards them.
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        """Start with weight 1, bias 0, running mean 0 and running variance 1.
+
+        Args:
+            num_features: Number of channels.
+            eps: Added to the variance.
+            momentum: Share of the batch in the new running statistics; its variance counts there
+                with n - 1 in the denominator, and with n where it normalises.
+        """
+        super().__init__()
+        self.eps, self.momentum, self.training = eps, momentum, True
+        raise NotImplementedError()
+
+    def forward(
+        self, x: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Normalise each channel."""
+        raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_batch_norm(BatchNorm2d, Tensor)
+    tests.test_batch_norm_running_statistics(BatchNorm2d, Tensor)
+    tests.test_batch_norm_evaluation(BatchNorm2d, Tensor)
+    tests.test_batch_norm_gradient(BatchNorm2d, Tensor)
+
+# %% [markdown]
+# ### AveragePool, ResidualBlock
+#
+# 0.4 · Bonus · difficulty 3/5, importance 2/5, about 25 minutes, optional
+
+# %%
+class AveragePool(Module):
+    """Replace each channel by its mean."""
+
+    def forward(
+        self, x: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch channels"]:
+        """Average over height and width."""
+        raise NotImplementedError()
+
+
+class ResidualBlock(Module):
+    """Two convolutions, and a way past them: relu(left(x) + right(x)).
+
+    left: 3×3 convolution (stride first_stride), batch norm, ReLU, 3×3 convolution, batch norm.
+    right: nothing where the shape stays; else 1×1 convolution (stride first_stride), batch norm.
+    """
+
+    def __init__(self, in_feats: int, out_feats: int, first_stride: int = 1) -> None:
+        """Make both branches.
+
+        Args:
+            in_feats: Channels of the input.
+            out_feats: Channels of the output.
+            first_stride: 2 halves height and width.
+        """
+        super().__init__()
+        raise NotImplementedError()
+
+    def forward(
+        self, x: Float[Tensor, "batch in_feats height width"]
+    ) -> Float[Tensor, "batch out_feats out_height out_width"]:
+        """Add the two branches."""
+        raise NotImplementedError()
+
+# %%
+if MAIN:
+    tests.test_average_pool(AveragePool, Tensor)
+    tests.test_residual_block_shapes(ResidualBlock, Tensor)
+    tests.test_residual_block_passes_its_input(ResidualBlock, Tensor)
+
+# %%
+def set_training(module: Module, training: bool) -> None:
+    """Switch every batch norm inside a module to training or to evaluation."""
+    if isinstance(module, BatchNorm2d):
+        module.training = training
+    for child in module.modules():
+        set_training(child, training)
+
+
+if MAIN:
+    train_loader, test_loader = get_mnist()
+    resnet = Sequential(
+        Conv2d(1, 8, 3, stride=2, padding=1),
+        BatchNorm2d(8),
+        ReLU(),
+        ResidualBlock(8, 16, first_stride=2),
+        ResidualBlock(16, 32, first_stride=2),
+        AveragePool(),
+        Linear(32, 10),
+    )
+    optimizer = SGD(resnet.parameters(), lr=0.1)
+    for epoch in range(3):
+        set_training(resnet, True)
+        train(resnet, train_loader, optimizer, epoch)
+        set_training(resnet, False)
+        print(f"Accuracy after epoch {epoch}: {test(resnet, test_loader):.1%}")
