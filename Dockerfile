@@ -1,7 +1,8 @@
 # Built by BuildKit of Docker 20.10 and later: no syntax line, heredoc or COPY --link, so that a
 # machine which reaches no registry of images builds it too.
 #
-#   docker build .                                    from Docker Hub's Debian
+#   docker build .                                    with the course inside, for a class
+#   --target environment                              without it, for a checkout mounted at /lab
 #   --build-arg BASE_IMAGE=...                        any Debian 12
 #   --build-arg APT_MIRROR=http://...                 instead of http://deb.debian.org
 #   --secret id=pip_conf,src=pip.conf                 another index of Python packages
@@ -10,12 +11,12 @@
 # torch's wheels carry CUDA, so no image of NVIDIA's is needed below: half the size.
 ARG BASE_IMAGE=debian:bookworm-slim
 FROM ${BASE_IMAGE} AS base
-ARG APT_MIRROR
+ARG APT_MIRROR=http://deb.debian.org
 # A copy of apt's sources names the mirror, and /tmp is not kept.
 RUN --mount=type=tmpfs,target=/tmp --mount=type=tmpfs,target=/var/lib/apt/lists \
     --mount=type=tmpfs,target=/var/cache/apt \
     mkdir -p /tmp/apt \
-    && sed "s|http://deb.debian.org|${APT_MIRROR:-http://deb.debian.org}|" \
+    && sed "s|http://deb.debian.org|${APT_MIRROR}|" \
         /etc/apt/sources.list.d/debian.sources > /tmp/apt/debian.sources \
     && apt-get -o Dir::Etc::sourceparts=/tmp/apt update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
@@ -32,37 +33,40 @@ RUN cd /locks \
     && awk '/^[a-z]/ {take = /^(torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)==/} take' \
         requirements.txt > torch.txt
 
-# What installs: bound into the steps below, never part of the image.
+# What installs: bound into the steps below, never part of the image. Two programs and their
+# libraries, the same to the byte however often they are fetched, so that torch's layer is kept.
 FROM base AS tools
-ARG APT_MIRROR
+ARG APT_MIRROR=http://deb.debian.org
 RUN --mount=type=tmpfs,target=/tmp --mount=type=tmpfs,target=/var/lib/apt/lists \
     --mount=type=tmpfs,target=/var/cache/apt \
     mkdir -p /tmp/apt \
-    && sed "s|http://deb.debian.org|${APT_MIRROR:-http://deb.debian.org}|" \
+    && sed "s|http://deb.debian.org|${APT_MIRROR}|" \
         /etc/apt/sources.list.d/debian.sources > /tmp/apt/debian.sources \
     && apt-get -o Dir::Etc::sourceparts=/tmp/apt update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         binutils python3-venv
 RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs,target=/tmp \
     --mount=type=bind,from=locks,source=/locks/uv.txt,target=/locks/uv.txt \
-    python3 -m venv /opt/tools \
+    python3 -m venv /tmp/venv \
     && cat /etc/ssl/certs/ca-certificates.crt > /tmp/ca.pem \
     && if [ -s /run/secrets/ca ]; then cat /run/secrets/ca >> /tmp/ca.pem; fi \
-    && PIP_CONFIG_FILE=/run/secrets/pip_conf PIP_CERT=/tmp/ca.pem /opt/tools/bin/pip install \
-        --quiet --disable-pip-version-check --no-cache-dir --no-deps --require-hashes -r /locks/uv.txt
+    && PIP_CONFIG_FILE=/run/secrets/pip_conf PIP_CERT=/tmp/ca.pem /tmp/venv/bin/pip install \
+        --quiet --disable-pip-version-check --no-cache-dir --no-deps --require-hashes -r /locks/uv.txt \
+    && mkdir /opt/tools \
+    && cp -L /tmp/venv/bin/uv /usr/bin/strip $(ldd /usr/bin/strip | awk '/=>/ {print $3}') /opt/tools
 
-FROM base
+# All but the course: what Compose runs, with the learner's checkout at /lab.
+FROM base AS environment
 RUN python3 -m venv --without-pip /opt/venv
 COPY container/install /opt/install
 RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs,target=/tmp \
     --mount=type=cache,id=arena-lab-uv,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/opt/tools,target=/opt/tools \
-    --mount=type=bind,from=tools,source=/usr,target=/opt/binutils/usr \
     --mount=type=bind,from=locks,source=/locks/torch.txt,target=/locks/torch.txt \
     /opt/install /locks/torch.txt \
     # Symbols for a debugger are two thirds of it.
-    && find /opt/venv -path '*/triton/*' -name 'lib*ton.so' -exec env \
-        LD_LIBRARY_PATH="$(echo /opt/binutils/usr/lib/*-linux-gnu)" /opt/binutils/usr/bin/strip {} + \
+    && find /opt/venv -path '*/triton/*' -name 'lib*ton.so' \
+        -exec env LD_LIBRARY_PATH=/opt/tools /opt/tools/strip {} + \
     && python3 -m compileall -q -j 0 /opt/venv/lib/python3.11/site-packages/torch*
 RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs,target=/tmp \
     --mount=type=cache,id=arena-lab-uv,target=/root/.cache/uv \
@@ -98,9 +102,15 @@ EXPOSE 8888
 # /api answers without a token; a hub puts it below a prefix of its own.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=6 CMD ["python3", "-ISc", "\
 import http.client, os; \
-c = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('ARENA_LAB_PORT_INSIDE', 8888)), timeout=4); \
+port = int(os.environ.get('ARENA_LAB_PORT_INSIDE') or 8888); \
+c = http.client.HTTPConnection('127.0.0.1', port, timeout=4); \
 c.request('GET', os.environ.get('JUPYTERHUB_SERVICE_PREFIX', '/') + 'api'); \
-exit(c.getresponse().status != 200)"]
+raise SystemExit(c.getresponse().status != 200)"]
 ENTRYPOINT ["/opt/start"]
 CMD ["invoke", "lab"]
+
+# With the course inside, for a class, whose learners have no checkout. Nobody's answers come along
+# (.dockerignore): the starters are made anew.
+FROM environment
 COPY --chown=1000:1000 . /lab
+RUN invoke starters

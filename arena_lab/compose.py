@@ -1,0 +1,359 @@
+"""Start and stop the container: `python3 -m arena_lab.compose up|down|shell|build`.
+
+Runs on the host before there is an environment, so: standard library only, Python 3.9 or later.
+`up` leaves its findings in .env, after which `docker compose up` does the same by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import re
+import shlex
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from arena_lab import gpu, image
+from arena_lab.errors import LabError
+from arena_lab.image import ENV, assignments, capture, read, setting
+from arena_lab.lab import token
+from arena_lab.paths import ROOT, STATE
+
+_PORT = 8888
+_PORTS_TO_TRY = 50
+_SECONDS_TO_START = 120
+
+_BEGIN = "# Written by ./inv up; a line of yours outside of this block wins.\n"
+_END = "# End of what ./inv up wrote.\n"
+
+
+def up(flavour: str | None = None, port: int | None = None) -> None:
+    """Build the image, start the container, and print the link that opens the lab.
+
+    Args:
+        flavour: "cpu" or "gpu"; by default what is there.
+        port: Where the lab is served on this machine; by default one that is free.
+
+    Raises:
+        LabError: Docker is missing or refuses, the disk is too full, the port is taken, the build
+            failed, or the lab does not start.
+    """
+    compose = _compose()
+    info = image.docker_info()
+    verdict = _choose_flavour(flavour, gpu.decide(gpu.look(info)))
+    chosen = _choose_port(port)
+    if setting("ARENA_LAB_IMAGE"):
+        _fetch(setting("ARENA_LAB_IMAGE"))
+    else:
+        image.build()
+    secret = token()
+    values = settings(info, verdict, chosen)
+    _give_to_owner(STATE, *STATE.iterdir())
+    write_env(values)
+    try:
+        _start(compose, chosen)
+    except _NoDevice as error:
+        print(f"Docker could not hand the GPU out ({error}): starting without.", flush=True)
+        verdict = gpu.Verdict("cpu", str(error))
+        write_env(settings(info, verdict, chosen))
+        _start(compose, chosen)
+    _await(compose, chosen)
+    if verdict.flavour == "gpu":
+        _confirm_gpu(compose)
+    print(f"http://127.0.0.1:{chosen}/lab?token={secret}", flush=True)
+
+
+def down() -> None:
+    """Stop the container and remove it; answers and data stay."""
+    _run([*_compose(), "down"])
+
+
+def shell() -> None:
+    """Open a shell in the running container."""
+    compose = _compose()
+    if not _containers("running"):
+        raise LabError("the lab is not running; start it with: ./inv up")
+    command = [*compose, "exec", "lab", "bash"]
+    sys.exit(subprocess.run(command, cwd=ROOT, env=image.environment()).returncode)
+
+
+def settings(info: Mapping[str, Any], verdict: gpu.Verdict, port: int) -> dict[str, str]:
+    """Choose what Compose reads from .env.
+
+    Args:
+        info: What `docker info` said.
+        verdict: Whether there is a GPU.
+        port: Where the lab is served on this machine.
+    """
+    user, group = _owner()
+    if "name=rootless" in (info.get("SecurityOptions") or []):
+        # There root is whoever runs the engine, and every other user is nobody on this machine.
+        user, group = 0, 0
+    total = int(info.get("MemTotal") or 0) >> 20
+    values = {
+        "COMPOSE_FILE": "docker-compose.yml",
+        # One engine may serve many people, whose folders have the same name.
+        "COMPOSE_PROJECT_NAME": f"arena-lab-{zlib.crc32(os.fsencode(ROOT)):08x}",
+        "ARENA_LAB_UID": str(user),
+        "ARENA_LAB_GID": str(group),
+        "ARENA_LAB_PORT": str(port),
+        # A runaway cell ends alone; it does not take the machine along.
+        "ARENA_LAB_MEMORY": f"{max(total * 3 // 4, 2048)}m",
+    }
+    if verdict.flavour == "gpu":
+        values["COMPOSE_FILE"] += ":docker-compose.gpu.yml"
+        values["ARENA_LAB_GPU_DRIVER"] = verdict.driver
+        values["ARENA_LAB_GPUS"] = verdict.devices
+    if setting("ARENA_LAB_CA"):
+        values["ARENA_LAB_CA_INSIDE"] = _hand_over_certificates()
+    return values
+
+
+def write_env(values: Mapping[str, str], path: Path = ENV) -> None:
+    """Put values into .env, beside the lines that somebody else wrote there."""
+    path = path.resolve()
+    theirs = _others_lines(path)
+    taken = {key for key, _ in assignments(theirs)}
+    ours = [f"{key}={value}\n" for key, value in values.items() if key not in taken]
+    if theirs and not theirs.endswith("\n"):
+        theirs += "\n"
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".env.")
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write("".join([theirs, _BEGIN, *ours, _END]))
+        # Mirrors may have passwords in their addresses.
+        os.chmod(name, 0o600)
+        _give_to_owner(Path(name))
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+class _NoDevice(Exception):
+    """Docker refuses to start the container with a GPU."""
+
+
+def _choose_flavour(asked: str | None, verdict: gpu.Verdict) -> gpu.Verdict:
+    """Say which way the container starts and why."""
+    if asked == "gpu" and verdict.flavour == "cpu":
+        raise LabError(f"no GPU for the container: {verdict.reason}. {verdict.advice}".strip())
+    if asked == "cpu" and verdict.flavour == "gpu":
+        verdict = gpu.Verdict("cpu", f"as asked for; there would be a GPU ({verdict.reason})")
+    print(f"{verdict.flavour.upper()}: {verdict.reason}. {verdict.advice}".rstrip(), flush=True)
+    return verdict
+
+
+def _compose() -> list[str]:
+    """Give the command of Compose, whichever version is there."""
+    if os.environ.get("ARENA_LAB_CONTAINER") == "1":
+        raise LabError(
+            "this is inside the container; ./inv up, down, shell and build are for outside"
+        )
+    if shutil.which("docker") is None:
+        raise LabError("Docker is not installed: https://docs.docker.com/get-started/get-docker/")
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) and capture([*command, "version"]).returncode == 0:
+            return command
+    raise LabError(
+        "Docker is here, but Compose is not; run: sudo apt install docker-compose-plugin"
+        " (docker-compose-v2 on Ubuntu, docker-compose on Debian)"
+    )
+
+
+def _others_lines(path: Path) -> str:
+    return re.sub(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}", "", read(path), flags=re.DOTALL)
+
+
+def _owner() -> tuple[int, int]:
+    """Give user and group of the checkout: whoever calls, answers are to belong to them."""
+    found = ROOT.stat()
+    return found.st_uid, found.st_gid
+
+
+def _give_to_owner(*paths: Path) -> None:
+    """Hand over what root wrote: with sudo, the checkout is somebody else's."""
+    if os.getuid() == 0:
+        for path in paths:
+            os.chown(path, *_owner(), follow_symlinks=False)
+
+
+def _hand_over_certificates() -> str:
+    """Copy the network's certificates, beside this machine's own, to where the container reads."""
+    own = ssl.get_default_verify_paths().cafile
+    paths = [Path(setting("ARENA_LAB_CA")).expanduser(), *([Path(own)] if own else [])]
+    (STATE / "ca.pem").write_text("\n".join(map(read, paths)), encoding="utf-8")
+    return "/lab/.lab/ca.pem"
+
+
+def _run(command: list[str]) -> None:
+    if status := subprocess.run(command, cwd=ROOT, env=image.environment()).returncode:
+        raise LabError(f"{shlex.join(command)} failed with status {status}, for the reason above")
+
+
+def _fetch(name: str) -> None:
+    """Get a ready image, where it is not here."""
+    if capture(["docker", "image", "inspect", name]).returncode:
+        _run(["docker", "pull", name])
+
+
+def _choose_port(asked: int | None) -> int:
+    """Give the port to serve on: the one asked for, the running lab's own, or one that is free."""
+    ours = _running_port()
+    theirs = dict(assignments(_others_lines(ENV))).get("ARENA_LAB_PORT")
+    if asked and theirs and str(asked) != theirs:
+        raise LabError(f"{ENV} has a line ARENA_LAB_PORT={theirs}; change it there")
+    wanted = str(asked or os.environ.get("ARENA_LAB_PORT") or theirs or "")
+    if wanted and (not wanted.isdecimal() or not 0 < int(wanted) < 65536):
+        raise LabError(
+            f"{wanted} is not a port; --port and ARENA_LAB_PORT take a number up to 65535"
+        )
+    before = setting("ARENA_LAB_PORT")
+    port = int(wanted or ours or (before if before.isdecimal() else _PORT))
+    if port == ours or _is_free(port):
+        return port
+    free = _next_free(port)
+    if wanted:
+        raise LabError(f"{_who_has(port)}; take another: ./inv up --port {free}")
+    print(f"{_who_has(port)}; taking {free}.".capitalize(), flush=True)
+    return free
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _next_free(port: int) -> int:
+    above = range(port + 1, min(port + _PORTS_TO_TRY, 65536))
+    return next((other for other in above if _is_free(other)), _PORT)
+
+
+def _who_has(port: int) -> str:
+    """Say who serves a port: a container by its name, else what ss or lsof knows of a process."""
+    done = capture(["docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"])
+    if name := done.stdout.strip():
+        return f"port {port} is taken by the container {name.splitlines()[0]}"
+    for command, pattern in (
+        (["ss", "-Hltnp", f"sport = :{port}"], r'\("(?P<name>[^"]+)",pid=(?P<pid>\d+)'),
+        (["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"], r"p(?P<pid>\d+)\nc(?P<name>.+)"),
+    ):
+        if shutil.which(command[0]) and (found := re.search(pattern, capture(command).stdout)):
+            return f"port {port} is taken by process {found['pid']} ({found['name']})"
+    return f"port {port} is taken by another program"
+
+
+def _containers(status: str) -> list[str]:
+    """Give the containers that Compose made for this checkout."""
+    label = f"label=com.docker.compose.project.working_dir={ROOT}"
+    return capture(
+        ["docker", "ps", "-aq", "--filter", label, "--filter", f"status={status}"]
+    ).stdout.split()
+
+
+def _running_port() -> int | None:
+    for container in _containers("running"):
+        mapping = capture(["docker", "port", container, "8888/tcp"]).stdout
+        if match := re.search(r":(\d+)\s*$", mapping):
+            return int(match[1])
+    return None
+
+
+def _start(compose: list[str], port: int) -> None:
+    done = capture([*compose, "up", "--detach", "--no-build", "--remove-orphans"])
+    if done.returncode == 0:
+        return
+    said = done.stdout + done.stderr
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if refused := re.search(
+        r"could not select device driver|nvidia-container-cli|CDI device.*", said
+    ):
+        raise _NoDevice(refused[0])
+    if re.search(r"port is already allocated|address already in use", said):
+        raise LabError(f"{_who_has(port)}; take another: ./inv up --port {_next_free(port)}")
+    raise LabError(f"the container could not be started: {lines[-1] if lines else done.returncode}")
+
+
+def _await(compose: list[str], port: int) -> None:
+    """Wait until the lab answers."""
+    deadline = time.monotonic() + _SECONDS_TO_START
+    while not _answers(port):
+        if _containers("exited") or time.monotonic() > deadline:
+            logs = capture([*compose, "logs", "--no-color", "--tail=20", "lab"]).stdout
+            lines = [re.sub(r"^\S+\s+\| ?", "", line) for line in logs.splitlines()]
+            said = "\n".join(f"  {line}" for line in lines if " | " not in line[:3])
+            raise LabError(f"the lab did not start:\n{said}")
+        time.sleep(0.2)
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/api")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _confirm_gpu(compose: list[str]) -> None:
+    """Say whether torch in the container sees the GPU."""
+    program = (
+        "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')"
+    )
+    done = capture([*compose, "exec", "-T", "lab", "python", "-c", program])
+    if name := done.stdout.strip():
+        print(f"torch sees the {name.splitlines()[-1]}.", flush=True)
+    else:
+        print("The container has the GPU, but torch cannot use it: ./inv shell, then nvidia-smi.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one of the commands; an expected fault is one line and exit code 2."""
+    parser = argparse.ArgumentParser(prog="./inv", description="The lab in a container.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    starting = commands.add_parser("up", help="build and start the lab, and print its link")
+    choice = starting.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--cpu", dest="flavour", action="store_const", const="cpu", help="leave a GPU alone"
+    )
+    choice.add_argument(
+        "--gpu", dest="flavour", action="store_const", const="gpu", help="insist on a GPU"
+    )
+    starting.add_argument(
+        "--port", type=int, help="where to serve; by default a free one from 8888 on"
+    )
+    commands.add_parser("down", help="stop the lab")
+    commands.add_parser("shell", help="open a shell in the running lab")
+    building = commands.add_parser("build", help="build the image")
+    building.add_argument("--tag", help="with the course inside, for a class, under this name")
+    given = vars(parser.parse_args(arguments))
+    command = {"up": up, "down": down, "shell": shell, "build": image.build}[given.pop("command")]
+    try:
+        command(**given)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
