@@ -8,6 +8,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from tqdm import tqdm
 import part4_backprop.tests as tests  # noqa: F401
 from part4_backprop.utils import get_mnist, plot_training, visualize
 
-Arr = np.ndarray
+Arr = np.ndarray | np.generic  # numpy gives a number where an array would have no axes
+Number = int | float
 
 MAIN = __name__ == "__main__"
 
@@ -64,7 +66,7 @@ def multiply_back0(
     grad_out: Float[Arr, "*out"],
     out: Float[Arr, "*out"],
     x: Float[Arr, "*x"],
-    y: Float[Arr, "*y"] | float,
+    y: Float[Arr, "*y"] | Number,
 ) -> Float[Arr, "*x"]:
     """Carry the gradient of a loss back through `out = x * y` to `x`."""
     ### BEGIN SOLUTION
@@ -75,7 +77,7 @@ def multiply_back0(
 def multiply_back1(
     grad_out: Float[Arr, "*out"],
     out: Float[Arr, "*out"],
-    x: Float[Arr, "*x"] | float,
+    x: Float[Arr, "*x"] | Number,
     y: Float[Arr, "*y"],
 ) -> Float[Arr, "*y"]:
     """Carry the gradient of a loss back through `out = x * y` to `y`."""
@@ -133,14 +135,14 @@ class Tensor:
 
     __array_ufunc__ = None  # numpy leaves `array * tensor` to Tensor.__rmul__
 
-    def __init__(self, array: Arr | Sequence | float, requires_grad: bool = False) -> None:
+    def __init__(self, array: Arr | Sequence | Number, requires_grad: bool = False) -> None:
         """Wrap `array`, without a copy where it can.
 
         Args:
             array: Numbers. float64 becomes float32, and so do integers that require a gradient.
             requires_grad: Whether `backward` shall leave a gradient in `grad`.
         """
-        self.array = array if isinstance(array, Arr) else np.array(array)
+        self.array = array if isinstance(array, np.ndarray) else np.array(array)
         if self.array.dtype.kind not in "fiub":
             raise TypeError(f"a tensor holds numbers, not {type(array).__name__}")
         if self.array.dtype == np.float64 or (requires_grad and self.array.dtype.kind != "f"):
@@ -152,28 +154,28 @@ class Tensor:
     def __neg__(self) -> "Tensor":
         return negative(self)
 
-    def __add__(self, other: "Tensor | Arr | float") -> "Tensor":
+    def __add__(self, other: "Tensor | Arr | Number") -> "Tensor":
         return add(self, other)
 
-    def __radd__(self, other: "Arr | float") -> "Tensor":
+    def __radd__(self, other: "Arr | Number") -> "Tensor":
         return add(other, self)
 
-    def __sub__(self, other: "Tensor | Arr | float") -> "Tensor":
+    def __sub__(self, other: "Tensor | Arr | Number") -> "Tensor":
         return subtract(self, other)
 
-    def __rsub__(self, other: "Arr | float") -> "Tensor":
+    def __rsub__(self, other: "Arr | Number") -> "Tensor":
         return subtract(other, self)
 
-    def __mul__(self, other: "Tensor | Arr | float") -> "Tensor":
+    def __mul__(self, other: "Tensor | Arr | Number") -> "Tensor":
         return multiply(self, other)
 
-    def __rmul__(self, other: "Arr | float") -> "Tensor":
+    def __rmul__(self, other: "Arr | Number") -> "Tensor":
         return multiply(other, self)
 
-    def __truediv__(self, other: "Tensor | Arr | float") -> "Tensor":
+    def __truediv__(self, other: "Tensor | Arr | Number") -> "Tensor":
         return true_divide(self, other)
 
-    def __rtruediv__(self, other: "Arr | float") -> "Tensor":
+    def __rtruediv__(self, other: "Arr | Number") -> "Tensor":
         return true_divide(other, self)
 
     def __matmul__(self, other: "Tensor | Arr") -> "Tensor":
@@ -199,18 +201,18 @@ class Tensor:
     def __getitem__(self, index: Any) -> "Tensor":
         return getitem(self, index)
 
-    def add_(self, other: "Tensor | Arr | float", alpha: float = 1.0) -> "Tensor":
+    def add_(self, other: "Tensor | Arr | Number", alpha: Number = 1.0) -> "Tensor":
         """Add `alpha * other` in place; no graph learns of it."""
         return add_(self, other, alpha)
 
-    def sub_(self, other: "Tensor | Arr | float", alpha: float = 1.0) -> "Tensor":
+    def sub_(self, other: "Tensor | Arr | Number", alpha: Number = 1.0) -> "Tensor":
         """Subtract `alpha * other` in place; no graph learns of it."""
         return sub_(self, other, alpha)
 
-    def __iadd__(self, other: "Tensor | Arr | float") -> "Tensor":
+    def __iadd__(self, other: "Tensor | Arr | Number") -> "Tensor":
         return self.add_(other)
 
-    def __isub__(self, other: "Tensor | Arr | float") -> "Tensor":
+    def __isub__(self, other: "Tensor | Arr | Number") -> "Tensor":
         return self.sub_(other)
 
     @property
@@ -218,7 +220,7 @@ class Tensor:
         """The tensor with its axes in reverse order."""
         return permute(self, tuple(range(self.ndim))[::-1])
 
-    def item(self) -> float:
+    def item(self) -> Number:
         """Give the only element as a Python number."""
         return self.array.item()
 
@@ -246,7 +248,7 @@ class Tensor:
         """Broadcast to a shape; -1 keeps the length of an axis."""
         return expand(self, new_shape)
 
-    def maximum(self, other: "Tensor | Arr | float") -> "Tensor":
+    def maximum(self, other: "Tensor | Arr | Number") -> "Tensor":
         """Take the larger of two elements, for each pair of them."""
         return maximum(self, other)
 
@@ -258,12 +260,12 @@ class Tensor:
         """Give the index of the largest element, of all or along an axis."""
         return argmax(self, dim=dim, keepdim=keepdim)
 
-    def uniform_(self, low: float, high: float) -> "Tensor":
+    def uniform_(self, low: Number, high: Number) -> "Tensor":
         """Fill in place with random numbers from [low, high)."""
         self.array[...] = np.random.uniform(low, high, self.shape)
         return self
 
-    def backward(self, end_grad: "Tensor | Arr | float | None" = None) -> None:
+    def backward(self, end_grad: "Tensor | Arr | Number | None" = None) -> None:
         """Add the gradient of this tensor to the `grad` of every leaf that it was computed from.
 
         Args:
@@ -330,7 +332,7 @@ def arange(start: int, end: int, step: int = 1) -> Tensor:
     return Tensor(np.arange(start, end, step))
 
 
-def tensor(array: Arr | Sequence | float, requires_grad: bool = False) -> Tensor:
+def tensor(array: Arr | Sequence | Number, requires_grad: bool = False) -> Tensor:
     """Make a tensor, as the class itself does."""
     return Tensor(array, requires_grad)
 
@@ -386,7 +388,7 @@ def log_forward(x: Tensor) -> Tensor:
 
 
 # %%
-def multiply_forward(a: Tensor | float, b: Tensor | float) -> Tensor:
+def multiply_forward(a: Tensor | Number, b: Tensor | Number) -> Tensor:
     """Compute a * b, with a recipe if a gradient will be wanted.
 
     Args:
@@ -634,7 +636,7 @@ def add_back0(
     grad_out: Float[Arr, "*out"],
     out: Float[Arr, "*out"],
     x: Float[Arr, "*x"],
-    y: Float[Arr, "*y"] | float,
+    y: Float[Arr, "*y"] | Number,
 ) -> Float[Arr, "*x"]:
     """Carry the gradient of a loss back through `out = x + y` to `x`."""
     ### BEGIN SOLUTION
@@ -645,7 +647,7 @@ def add_back0(
 def add_back1(
     grad_out: Float[Arr, "*out"],
     out: Float[Arr, "*out"],
-    x: Float[Arr, "*x"] | float,
+    x: Float[Arr, "*x"] | Number,
     y: Float[Arr, "*y"],
 ) -> Float[Arr, "*y"]:
     """Carry the gradient of a loss back through `out = x + y` to `y`."""
@@ -658,7 +660,7 @@ def subtract_back0(
     grad_out: Float[Arr, "*out"],
     out: Float[Arr, "*out"],
     x: Float[Arr, "*x"],
-    y: Float[Arr, "*y"] | float,
+    y: Float[Arr, "*y"] | Number,
 ) -> Float[Arr, "*x"]:
     """Carry the gradient of a loss back through `out = x - y` to `x`."""
     ### BEGIN SOLUTION
@@ -669,7 +671,7 @@ def subtract_back0(
 def subtract_back1(
     grad_out: Float[Arr, "*out"],
     out: Float[Arr, "*out"],
-    x: Float[Arr, "*x"] | float,
+    x: Float[Arr, "*x"] | Number,
     y: Float[Arr, "*y"],
 ) -> Float[Arr, "*y"]:
     """Carry the gradient of a loss back through `out = x - y` to `y`."""
@@ -682,7 +684,7 @@ def true_divide_back0(
     grad_out: Float[Arr, "*out"],
     out: Float[Arr, "*out"],
     x: Float[Arr, "*x"],
-    y: Float[Arr, "*y"] | float,
+    y: Float[Arr, "*y"] | Number,
 ) -> Float[Arr, "*x"]:
     """Carry the gradient of a loss back through `out = x / y` to `x`."""
     ### BEGIN SOLUTION
@@ -693,7 +695,7 @@ def true_divide_back0(
 def true_divide_back1(
     grad_out: Float[Arr, "*out"],
     out: Float[Arr, "*out"],
-    x: Float[Arr, "*x"] | float,
+    x: Float[Arr, "*x"] | Number,
     y: Float[Arr, "*y"],
 ) -> Float[Arr, "*y"]:
     """Carry the gradient of a loss back through `out = x / y` to `y`."""
@@ -711,10 +713,11 @@ register(np.subtract, subtract_back0, subtract_back1)
 register(np.true_divide, true_divide_back0, true_divide_back1)
 
 # %%
-Index = int | slice | Arr | Tensor | tuple[int | slice | Arr | Tensor, ...]
+Part = int | slice | EllipsisType | Arr | Tensor | None
+Index = Part | tuple[Part, ...]
 
 
-def coerce_index(index: Index) -> int | slice | Arr | tuple[int | slice | Arr, ...]:
+def coerce_index(index: Index) -> Index:
     """Put its array in the place of each tensor in an index."""
     ### BEGIN SOLUTION
     if isinstance(index, tuple):
@@ -750,13 +753,13 @@ register(_getitem, getitem_back)
 
 
 # %%
-def add_(x: Tensor, other: Tensor | Arr | float, alpha: float = 1.0) -> Tensor:
+def add_(x: Tensor, other: Tensor | Arr | Number, alpha: Number = 1.0) -> Tensor:
     """Add `alpha * other` to `x` in place; no graph learns of it."""
     x.array += alpha * (other.array if isinstance(other, Tensor) else other)
     return x
 
 
-def sub_(x: Tensor, other: Tensor | Arr | float, alpha: float = 1.0) -> Tensor:
+def sub_(x: Tensor, other: Tensor | Arr | Number, alpha: Number = 1.0) -> Tensor:
     """Subtract `alpha * other` from `x` in place; no graph learns of it."""
     return add_(x, other, -alpha)
 
@@ -787,7 +790,7 @@ def maximum_back0(
     grad_out: Float[Arr, "*out"],
     out: Float[Arr, "*out"],
     x: Float[Arr, "*x"],
-    y: Float[Arr, "*y"] | float,
+    y: Float[Arr, "*y"] | Number,
 ) -> Float[Arr, "*x"]:
     """Carry the gradient of a loss back through `out = maximum(x, y)` to `x`.
 
@@ -801,7 +804,7 @@ def maximum_back0(
 def maximum_back1(
     grad_out: Float[Arr, "*out"],
     out: Float[Arr, "*out"],
-    x: Float[Arr, "*x"] | float,
+    x: Float[Arr, "*x"] | Number,
     y: Float[Arr, "*y"],
 ) -> Float[Arr, "*y"]:
     """Carry the gradient of a loss back through `out = maximum(x, y)` to `y`.
@@ -1060,7 +1063,8 @@ class SGD:
 
 
 # %%
-Loader = Iterable[tuple[Float[Arr, "batch 1 28 28"], Int[Arr, " batch"]]]
+# Pictures and labels; the length of a batch has no name, for the last one may be smaller.
+Loader = Iterable[tuple[Float[Arr, "_ ..."], Int[Arr, " _"]]]
 
 
 def train(
