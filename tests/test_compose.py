@@ -1,0 +1,365 @@
+"""./inv up, down, shell and build, up to the engine: tests/container has the rest."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arena_lab import compose, gpu, image
+from arena_lab.errors import LabError
+
+ROOT = Path(__file__).parent.parent
+CPU = gpu.Verdict("cpu", "no GPU")
+INFO = {"MemTotal": 16 << 30, "SecurityOptions": ["name=seccomp,profile=builtin"]}
+
+ANSWERS = {
+    "compose version": "echo Docker Compose version v2.26.1",
+    "info": 'echo \'{"DockerRootDir": "/", "MemTotal": 17179869184}\'',
+    "image inspect": "echo []",
+    "ps": "true",
+}
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def run(checkout, tmp_path):
+    """Run ./inv's command with a docker that gives the answers of a test."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+
+    def run(*arguments: str, answers: dict[str, str] | None = None, **environment: str):
+        if answers is not None:
+            cases = "\n".join(f"'{said}'*) {then};;" for said, then in answers.items())
+            script = (
+                f'#!/bin/sh\ncase "$*" in\n{cases}\n*) echo "unexpected: $*" >&2; exit 99;;\nesac\n'
+            )
+            (tools / "docker").write_text(script)
+            (tools / "docker").chmod(0o755)
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("ARENA_LAB", "DOCKER"))
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "arena_lab.compose", *arguments],
+            env={
+                **inherited,
+                "PATH": f"{tools}:/usr/bin:/bin" if answers is not None else str(tools),
+                "PYTHONPATH": str(ROOT),
+                "ARENA_LAB_ROOT": str(checkout),
+                **environment,
+            },
+            cwd=checkout,
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+def assert_fails(done: subprocess.CompletedProcess, *parts: str) -> None:
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    for part in parts:
+        assert part in done.stderr
+
+
+def test_up_says_where_to_get_docker(run):
+    assert_fails(run("up"), "Docker is not installed: https://docs.docker.com/")
+
+
+def test_up_says_how_to_start_docker(run):
+    refusal = "Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?"
+    done = run("up", answers={**ANSWERS, "info": f"echo '{refusal}' >&2; exit 1"})
+    assert_fails(done, "Docker does not run", "sudo systemctl start docker")
+
+
+def test_up_reads_the_refusal_that_newer_versions_put_into_their_answer(run):
+    answer = json.dumps(
+        {"ServerErrors": ["permission denied while trying to connect to the socket"]}
+    )
+    done = run("up", answers={**ANSWERS, "info": f"echo '{answer}'"})
+    assert_fails(done, "you may not use Docker", "sudo usermod -aG docker")
+
+
+def test_up_says_how_to_get_compose(run, tmp_path):
+    answers = {
+        **ANSWERS,
+        "compose version": "echo \"docker: 'compose' is not a command\" >&2; exit 1",
+    }
+    tools = tmp_path / "bin"
+    (tools / "docker-compose").write_text("#!/bin/sh\nexit 127\n")
+    (tools / "docker-compose").chmod(0o755)
+    assert_fails(run("up", answers=answers), "Compose is not", "docker-compose-plugin")
+
+
+def test_up_refuses_inside_the_container(run):
+    done = run("up", answers=ANSWERS, ARENA_LAB_CONTAINER="1")
+    assert_fails(done, "this is inside the container")
+
+
+def test_up_names_who_has_a_port_that_was_asked_for(run):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        done = run("up", "--port", str(port), answers=ANSWERS)
+    assert_fails(done, f"port {port} is taken by", "./inv up --port ")
+
+
+def test_up_names_the_container_that_has_the_port(run):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        answers = {f"ps --filter publish={port}": "echo notebooks-1", **ANSWERS}
+        done = run("up", "--port", str(port), answers=answers)
+    assert_fails(done, f"port {port} is taken by the container notebooks-1")
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1"])
+def test_up_refuses_what_is_no_port(run, port):
+    assert_fails(run("up", answers=ANSWERS, ARENA_LAB_PORT=port), f"{port} is not a port")
+
+
+def test_up_insists_on_a_gpu_only_where_there_is_one(run):
+    done = run("up", "--gpu", answers=ANSWERS)
+    assert_fails(done, "no GPU for the container: no NVIDIA driver here")
+
+
+def test_shell_says_how_to_start_the_lab(run):
+    assert_fails(run("shell", answers=ANSWERS), "the lab is not running; start it with: ./inv up")
+
+
+def test_build_shows_the_end_of_what_failed_and_keeps_the_rest(run, checkout):
+    steps = "for i in $(seq 300); do echo \"#13 $i line\"; done; echo '#13 ERROR: broken'; exit 1"
+    done = run("build", answers={**ANSWERS, "build": steps})
+    assert_fails(done, "the image could not be built", "#13 300 line", "#13 ERROR: broken")
+    assert "#13 200 line" not in done.stderr
+    assert "#13 1 line" in (checkout / ".lab" / "build.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ("write /var/lib/docker/x: no space left on device", "the disk is full"),
+        ("invalid peer certificate: UnknownIssuer", "ARENA_LAB_CA"),
+        ("debian:bookworm-slim: failed to resolve source metadata", "BASE_IMAGE"),
+        ("Temporary failure resolving 'deb.debian.org'", "connect and run it again"),
+        (
+            "ERROR: BuildKit is enabled but the buildx component is missing or broken.",
+            "docker-buildx",
+        ),
+    ],
+)
+def test_build_names_the_usual_causes(run, said, cause):
+    done = run("build", answers={**ANSWERS, "build": f'echo "{said}"; exit 1'})
+    assert_fails(done, cause)
+
+
+def test_build_says_which_step_it_has_come_to(run):
+    lines = [
+        "#9 [base 2/2] RUN apt-get install ca-certificates python3 && true",
+        "#9 CACHED",
+        "#13 [environment 3/8] RUN /opt/install /locks/torch.txt",
+        "#13 0.5 Downloading torch",
+        "#13 0.7 Downloading triton",
+    ]
+    script = "; ".join(f"echo '{line}'" for line in lines)
+    done = run("build", answers={**ANSWERS, "build": script})
+    assert done.stdout.splitlines() == ["  building: torch and CUDA, 3 GB to fetch the first time"]
+
+
+def test_first_build_wants_room_on_the_disk(monkeypatch):
+    missing = subprocess.CompletedProcess([], 1, "", "No such image")
+    monkeypatch.setattr(image, "capture", lambda command: missing)
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(0, 0, 7 * 10**9)
+    )
+    with pytest.raises(
+        LabError, match="/var/lib/docker has 7 GB free, and the first build needs 20"
+    ):
+        image.check_disk({"DockerRootDir": "/var/lib/docker"})
+
+
+def test_later_builds_need_no_such_room(monkeypatch):
+    there = subprocess.CompletedProcess([], 0, "[]", "")
+    monkeypatch.setattr(image, "capture", lambda command: there)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(0, 0, 0))
+    image.check_disk({"DockerRootDir": "/"})
+
+
+def test_settings_give_what_is_saved_to_the_owner_of_the_checkout(monkeypatch, tmp_path):
+    monkeypatch.setattr(compose, "ROOT", tmp_path)
+    values = compose.settings(INFO, CPU, 8890)
+    owner = tmp_path.stat()
+    assert values["ARENA_LAB_UID"] == str(owner.st_uid)
+    assert values["ARENA_LAB_GID"] == str(owner.st_gid)
+    assert values["ARENA_LAB_PORT"] == "8890"
+
+
+def test_settings_of_a_rootless_engine_name_root_who_is_the_caller_there():
+    values = compose.settings({**INFO, "SecurityOptions": ["name=rootless"]}, CPU, 8888)
+    assert (values["ARENA_LAB_UID"], values["ARENA_LAB_GID"]) == ("0", "0")
+
+
+def test_settings_leave_a_quarter_of_the_memory_to_the_machine():
+    assert compose.settings(INFO, CPU, 8888)["ARENA_LAB_MEMORY"] == f"{12 << 10}m"
+
+
+def test_settings_add_the_overlay_only_for_a_gpu():
+    plain = compose.settings(INFO, CPU, 8888)
+    assert plain["COMPOSE_FILE"] == "docker-compose.yml"
+    assert "ARENA_LAB_GPUS" not in plain
+    cdi = gpu.Verdict("gpu", "", driver="cdi", devices="nvidia.com/gpu=all")
+    values = compose.settings(INFO, cdi, 8888)
+    assert values["COMPOSE_FILE"] == "docker-compose.yml:docker-compose.gpu.yml"
+    assert values["ARENA_LAB_GPU_DRIVER"] == "cdi"
+    assert values["ARENA_LAB_GPUS"] == "nvidia.com/gpu=all"
+
+
+def test_settings_tell_checkouts_of_one_name_apart(monkeypatch, tmp_path):
+    names = set()
+    for person in ("ann", "ben"):
+        folder = tmp_path / person / "arena"
+        folder.mkdir(parents=True)
+        monkeypatch.setattr(compose, "ROOT", folder)
+        names.add(compose.settings(INFO, CPU, 8888)["COMPOSE_PROJECT_NAME"])
+    assert len(names) == 2
+
+
+def test_env_keeps_the_lines_of_others_and_their_order(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("# mine\nPIP_INDEX_URL=https://mirror.example/simple\n\nOTHER='x y'")
+    compose.write_env({"ARENA_LAB_PORT": "8888"}, path)
+    compose.write_env({"ARENA_LAB_PORT": "8889", "ARENA_LAB_UID": "1000"}, path)
+    assert path.read_text() == (
+        "# mine\nPIP_INDEX_URL=https://mirror.example/simple\n\nOTHER='x y'\n"
+        f"{compose._BEGIN}ARENA_LAB_PORT=8889\nARENA_LAB_UID=1000\n{compose._END}"
+    )
+
+
+def test_env_gives_way_to_a_line_of_the_learner(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("ARENA_LAB_MEMORY=32g\n")
+    compose.write_env({"ARENA_LAB_MEMORY": "8g", "ARENA_LAB_PORT": "8888"}, path)
+    values = dict(image.assignments(path.read_text()))
+    assert values == {"ARENA_LAB_MEMORY": "32g", "ARENA_LAB_PORT": "8888"}
+
+
+def test_env_is_for_its_owner_only(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("")
+    path.chmod(0o644)
+    compose.write_env({"A": "1"}, path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_env_is_whole_when_its_writing_fails(tmp_path, monkeypatch):
+    path = tmp_path / ".env"
+    path.write_text("MINE=1\n")
+
+    def fail(*arguments):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        compose.write_env({"A": "1"}, path)
+    assert [p.name for p in tmp_path.iterdir()] == [".env"]
+    assert path.read_text() == "MINE=1\n"
+
+
+@pytest.fixture
+def pip(tmp_path, monkeypatch):
+    """A home without settings of pip; gives the secrets' folder."""
+    for name in [*os.environ]:
+        if name.startswith("PIP_") or name in ("SSL_CERT_FILE", "ARENA_LAB_CA"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = tmp_path / "pip.conf"
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    config.write_text("[global]\ncert =\n")
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    return config, folder
+
+
+def test_secrets_hold_the_index_of_pip_and_no_folder_of_this_machine(pip):
+    config, folder = pip
+    config.write_text(
+        "[global]\nindex-url = https://u:p@mirror.example/simple\n"
+        "extra-index-url = file:///opt/wheels https://more.example/simple\ncert =\n"
+    )
+    found = image.secrets(folder)
+    assert found["pip_conf"].read_text() == (
+        "[global]\nindex-url = https://u:p@mirror.example/simple\n"
+        "extra-index-url = https://more.example/simple\n"
+    )
+
+
+def test_secrets_take_pips_variables_before_its_file(pip, monkeypatch):
+    config, folder = pip
+    config.write_text("[global]\nindex-url = https://file.example/simple\ncert =\n")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://variable.example/simple")
+    assert "variable.example" in image.secrets(folder)["pip_conf"].read_text()
+
+
+def test_secrets_name_certificates_that_are_not_there(pip, monkeypatch):
+    monkeypatch.setenv("ARENA_LAB_CA", "/nowhere/ca.pem")
+    with pytest.raises(LabError, match=r"there are no certificates at /nowhere/ca\.pem"):
+        image.secrets(pip[1])
+
+
+def test_there_are_no_secrets_where_pip_has_no_settings(pip):
+    assert image.secrets(pip[1]) == {}
+
+
+HOST_SIDE = ("compose", "errors", "gpu", "image", "lab", "paths")
+
+
+@pytest.mark.parametrize("module", HOST_SIDE)
+def test_host_side_is_written_for_python_3_9(module):
+    path = ROOT / "arena_lab" / f"{module}.py"
+    ast.parse(path.read_text(), feature_version=(3, 9))
+    has_unions = " | None" in path.read_text()
+    assert not has_unions or "from __future__ import annotations" in path.read_text()
+
+
+def test_host_side_needs_the_standard_library_alone():
+    program = (
+        "import sys, arena_lab.compose; "
+        "print(*{name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(done.stdout.split()) - {"__main__", "sitecustomize", "usercustomize"} == {
+        "arena_lab"
+    }
+
+
+def test_example_of_settings_names_all_that_compose_reads():
+    files = ("docker-compose.yml", "docker-compose.gpu.yml")
+    text = "".join((ROOT / file).read_text() for file in files)
+    example = (ROOT / ".env.example").read_text()
+    # What is written after a dollar, and what is handed through without a value.
+    named = set(re.findall(r"\$\{(\w+)", text)) | set(re.findall(r"^ +([A-Z_]+):$", text, re.M))
+    # The path inside of the container follows from ARENA_LAB_CA.
+    named.remove("ARENA_LAB_CA_INSIDE")
+    assert {name for name in named if f"#{name}=" not in example} == set()
