@@ -3,7 +3,7 @@
 import math
 
 from matplotlib.figure import Figure
-from matplotlib.patches import Arc, Polygon, Rectangle
+from matplotlib.patches import Rectangle
 
 from .theme import Board, Draw, Theme
 
@@ -63,7 +63,7 @@ def chain(theme: Theme) -> Figure:
         board.text((left + right) / 2, 1.42, operation, "forward", 10)
         board.text((left + right) / 2, 0.57, factor, "back", 12)
     board.text(0.12, 1.83, "values", "forward", 10, ha="left")
-    board.text(0.12, 0.13, r"gradients $\partial L/\partial\cdot$", "back", 10, ha="left")
+    board.text(0.12, 0.13, "gradients of $L$", "back", 10, ha="left")
     return board.figure
 
 
@@ -127,20 +127,23 @@ def forward_and_back(theme: Theme) -> Figure:
 
 
 def recipe(theme: Theme) -> Figure:
-    board = Board(theme, 5.1, 3.9)
-    fields = [("array", "[6., 9.]"), ("requires_grad", "True"), ("grad", "None"), ("recipe", "")]
-    _record(board, 0.1, 3.78, 2.3, "out: Tensor", fields, "forward")
-    recipe_fields = [
+    board = Board(theme, 5.1, 3.88)
+    flags = [("requires_grad", "True"), ("grad", "None")]
+    of_out = [("array", "[6., 9.]"), *flags, ("recipe", "●")]
+    of_recipe = [
         ("func", "np.multiply"),
         ("args", "([2., 3.], 3.0)"),
         ("kwargs", "{}"),
-        ("parents", "{0:    }"),
+        ("parents", "{0: ●}"),
     ]
-    _record(board, 2.42, 2.0, 2.58, "Recipe", recipe_fields, "accent")
-    fields = [("array", "[2., 3.]"), ("requires_grad", "True"), ("grad", "None"), ("recipe", "None")]
-    _record(board, 0.1, 1.72, 2.0, "a: Tensor", fields, "forward")
-    board.arrow((2.2, 2.45), (3.4, 2.02), "accent", bend=-0.3, gap=(0.0, 0.0))
-    board.arrow((3.92, 0.62), (2.1, 0.9), "accent", bend=-0.32, gap=(0.05, 0.02))
+    of_a = [("array", "[2., 3.]"), *flags, ("recipe", "None")]
+    _record(board, 0.1, 3.78, 2.3, "out: Tensor", of_out, "forward")
+    _record(board, 2.42, 2.0, 2.58, "Recipe", of_recipe, "accent")
+    _record(board, 0.1, 1.72, 2.0, "a: Tensor", of_a, "forward")
+    board.line([(2.23, 2.37), (3.7, 2.37)], "accent", 1.6)
+    board.arrow((3.7, 2.375), (3.7, 2.0), "accent", gap=(0.0, 0.02))
+    board.line([(4.73, 0.52), (4.73, 0.2)], "accent", 1.6)
+    board.arrow((4.738, 0.2), (2.1, 0.2), "accent", gap=(0.0, 0.02))
     return board.figure
 
 
@@ -176,31 +179,31 @@ def leaves(theme: Theme) -> Figure:
     board.text(0.82, 2.3, "no gradient", "quiet", 10, ha="left")
     board.text(0.82, 1.08, "keeps grad", "back", 10, ha="left")
     board.text(0.82, 0.24, "keeps grad", "back", 10, ha="left")
-    board.text(2.5, 2.14, "inner", "ink", 10)
-    board.text(4.3, 1.54, "inner", "ink", 10)
-    board.text(2.5, 1.28, r"$\times$", "forward", 12)
-    board.text(4.3, 0.68, "+", "forward", 12)
+    board.text(2.5, 2.12, r"$\times$", "forward", 12)
+    board.text(4.3, 1.52, "+", "forward", 12)
+    board.text(2.62, 1.29, "inner node", "quiet", 10)
+    board.text(4.3, 0.69, "inner node", "quiet", 10)
     return board.figure
 
 
 def wrap(theme: Theme) -> Figure:
-    board = Board(theme, 5.1, 2.5)
-    for y, name in ((1.95, "$a$"), (1.2, "$b$")):
-        board.node(0.4, y, name, "forward", "forward_fill")
-        board.arrow((0.4, y), (2.0, y), "forward", gap=(0.32, 0.03))
-        board.text(1.3, y + 0.16, ".array", "forward", 9.5, code=True)
-    board.text(0.4, 0.45, "3.0", "ink", 11, code=True)
-    board.arrow((0.4, 0.45), (2.0, 0.72), "forward", gap=(0.3, 0.03))
-    board.text(1.15, 0.33, "as it is", "forward", 10)
-    board.box(2.68, 1.3, 1.3, 1.7, "numpy_func", size=10, code=True)
-    board.arrow((3.33, 1.3), (4.65, 1.3), "forward", gap=(0.04, 0.34))
-    board.text(3.83, 1.5, "Tensor", "forward", 9.5, code=True)
-    board.node(4.65, 1.3, "out", "forward", "forward_fill", radius=0.3, size=11)
-    board.box(4.45, 0.35, 1.1, 0.42, "recipe", "accent", "accent_fill", size=11)
-    board.line([(4.62, 1.0), (4.62, 0.57)], "accent")
-    board.line([(3.9, 0.3), (3.9, 0.14), (0.06, 0.14), (0.06, 2.3), (0.4, 2.3)], "accent")
-    board.line([(0.06, 1.2), (0.12, 1.2)], "accent")
-    board.arrow((0.4, 2.33), (0.4, 2.2), "accent", gap=0.0)
+    board = Board(theme, 5.1, 2.6)
+    for y, name in ((2.1, "$a$"), (1.35, "$b$")):
+        board.node(0.66, y, name, "forward", "forward_fill")
+        board.arrow((0.66, y), (2.2, y), "forward", gap=(0.32, 0.03))
+        board.text(1.5, y + 0.16, ".array", "forward", 9.5, code=True)
+        board.arrow((0.12, y), (0.66, y), "accent", gap=(0.0, 0.3))
+    board.text(0.66, 0.68, "3.0", "ink", 11, code=True)
+    board.arrow((0.66, 0.68), (2.2, 0.9), "forward", gap=(0.3, 0.03))
+    board.text(1.62, 0.58, "as it is", "forward", 10)
+    board.box(2.8, 1.5, 1.2, 1.6, "numpy_func", size=10, code=True)
+    board.arrow((3.4, 1.5), (4.68, 1.5), "forward", gap=(0.04, 0.34))
+    board.text(3.84, 1.69, "Tensor", "forward", 9.5, code=True)
+    board.node(4.68, 1.5, "out", "forward", "forward_fill", radius=0.3, size=11)
+    board.arrow((4.68, 1.5), (4.68, 0.45), "accent", gap=(0.32, 0.02))
+    board.box(4.4, 0.24, 1.1, 0.4, "recipe", "accent", "accent_fill", size=11)
+    board.line([(3.85, 0.24), (0.12, 0.24), (0.12, 2.1)], "accent", 1.6)
+    board.text(2.2, 0.38, "parents", "accent", 10)
     return board.figure
 
 
@@ -216,10 +219,10 @@ def order(theme: Theme) -> Figure:
         board.arrow(at[end], at[start], "back", bend=-0.08)
     board.text(1.06, 1.08, "34", "back", 11)
     board.text(2.55, 1.62, "5", "back", 11)
-    board.text(2.22, 0.62, "12", "back", 11)
+    board.text(2.2, 0.68, "12", "back", 11)
     board.text(3.75, 1.62, "1", "back", 11)
     board.text(4.05, 0.62, "1", "back", 11)
-    board.text(1.72, 0.56, "5 + 12\n= 17", "back", 11, bold=True)
+    board.text(1.3, 0.83, "5 + 12 = 17", "back", 11, bold=True)
     return board.figure
 
 
@@ -290,26 +293,26 @@ def sum_back(theme: Theme) -> Figure:
 
 
 def getitem(theme: Theme) -> Figure:
-    board = Board(theme, 5.0, 2.6)
+    board = Board(theme, 5.0, 2.65)
     for x0, color, top, bottom in (
         (0.12, "forward", (5, 6, 7, 8), (6, 8, 6)),
         (2.92, "back", (0, 40, 0, 20), (10, 20, 30)),
     ):
-        board.cells(x0, 2.0, [top], color, f"{color}_fill", size=0.46)
-        board.cells(x0 + 0.23, 0.72, [bottom], color, f"{color}_fill", size=0.46)
+        board.cells(x0, 2.06, [top], color, f"{color}_fill", size=0.46)
+        board.cells(x0 + 0.23, 0.8, [bottom], color, f"{color}_fill", size=0.46)
         for k, index in enumerate((1, 3, 1)):
-            start, end = (x0 + 0.46 * (index + 0.5), 1.54), (x0 + 0.23 + 0.46 * (k + 0.5), 0.72)
+            start, end = (x0 + 0.46 * (index + 0.5), 1.6), (x0 + 0.23 + 0.46 * (k + 0.5), 0.8)
             shift = 0.07 * (k - 1) if index == 1 else 0
             start = (start[0] + shift, start[1])
             if color == "back":
                 start, end = end, start
             board.arrow(start, end, color, gap=0.03)
         for i in range(4):
-            board.text(x0 + 0.46 * (i + 0.5), 2.12, f"{i}", "quiet", 9)
-    board.text(0.12, 2.42, "forward: pick", "forward", 11, ha="left", bold=True)
-    board.text(2.92, 2.42, "backward: put back", "back", 11, ha="left", bold=True)
-    board.text(1.04, 0.1, "x[[1, 3, 1]]", "forward", 10, code=True)
-    board.text(3.84, 0.1, "grad_out", "back", 10, code=True)
+            board.text(x0 + 0.46 * (i + 0.5), 2.18, f"{i}", "quiet", 9.5)
+    board.text(0.12, 2.5, "forward: pick", "forward", 11, ha="left", bold=True)
+    board.text(2.92, 2.5, "backward: put back", "back", 11, ha="left", bold=True)
+    board.text(1.04, 0.15, "x[[1, 3, 1]]", "forward", 10, code=True)
+    board.text(3.84, 0.15, "grad_out", "back", 10, code=True)
     return board.figure
 
 
@@ -371,17 +374,28 @@ def relu(theme: Theme) -> Figure:
 
 
 def matmul(theme: Theme) -> Figure:
-    board = Board(theme, 5.0, 3.75)
-    n, m, p = 0.5, 0.85, 0.62
+    board = Board(theme, 5.0, 3.85)
+    length = {"n": 0.5, "m": 0.85, "p": 0.62}
     products = [
-        (3.2, ("$x$", n, m, "n", "m"), ("$y$", m, p, "m", "p"), ("out", n, p, "n", "p"), "forward"),
-        (1.95, ("$G$", n, p, "n", "p"), (r"$y^\top$", p, m, "p", "m"), (r"$\partial L/\partial x$", n, m, "n", "m"), "back"),
-        (0.6, (r"$x^\top$", m, n, "m", "n"), ("$G$", n, p, "n", "p"), (r"$\partial L/\partial y$", m, p, "m", "p"), "back"),
-    ]  # fmt: skip
-    for y, left, right, result, color in products:
-        for x, (label, height, width, rows, cols) in zip(
-            (0.85, 2.35, 4.1), (left, right, result), strict=True
-        ):
+        (3.33, "forward", ("$x$", "nm"), ("$y$", "mp"), ("out", "np")),
+        (
+            2.06,
+            "back",
+            ("$G$", "np"),
+            (r"$y^\mathsf{T}$", "pm"),
+            (r"$\partial L/\partial x$", "nm"),
+        ),
+        (
+            0.73,
+            "back",
+            (r"$x^\mathsf{T}$", "mn"),
+            ("$G$", "np"),
+            (r"$\partial L/\partial y$", "mp"),
+        ),
+    ]
+    for y, color, *matrices in products:
+        for x, (label, (rows, cols)) in zip((0.85, 2.35, 4.1), matrices, strict=True):
+            width, height = length[cols], length[rows]
             board.box(x, y, width, height, label, color, f"{color}_fill", size=13)
             board.text(x, y - height / 2 - 0.13, f"${cols}$", "quiet", 12)
             board.text(x - width / 2 - 0.13, y, f"${rows}$", "quiet", 12)
@@ -421,11 +435,11 @@ def mlp(theme: Theme) -> Figure:
 
 
 def module_tree(theme: Theme) -> Figure:
-    board = Board(theme, 5.0, 3.9)
-    board.box(0.6, 1.95, 0.9, 0.46, "MLP", "accent", "accent_fill", bold=True)
+    board = Board(theme, 5.0, 4.1)
+    board.box(0.6, 2.05, 0.9, 0.46, "MLP", "accent", "accent_fill", bold=True)
     for i, name in enumerate(("linear1", "relu1", "linear2", "relu2", "output")):
-        y = 3.55 - 0.8 * i
-        board.line([(1.05, 1.95), (1.35, 1.95), (1.35, y), (1.6, y)], "line")
+        y = 3.69 - 0.82 * i
+        board.line([(1.05, 2.05), (1.35, 2.05), (1.35, y), (1.6, y)], "line")
         board.box(2.12, y, 1.04, 0.42, name, "accent", "accent_fill", size=10.5)
         if name.startswith("relu"):
             board.text(2.85, y, "no parameters", "quiet", 10, ha="left")
@@ -458,13 +472,13 @@ def softmax_gradient(theme: Theme) -> Figure:
             text = f"{value:.2f}".replace("-", "−")
             board.text(x + 0.21, 1.15 + height + 0.14 * sign, text, color, 10.5)
             board.text(x + 0.21, 1.15 - 0.16 * sign, f"{k}", "quiet", 10.5)
-    board.text(1.25, 0.55, "label 1\nis true", "ink", 10)
-    board.arrow((1.25, 0.72), (1.25, 0.95), "quiet", gap=0.0, width=1)
+    board.text(1.25, 0.42, "label 1\nis true", "ink", 10)
+    board.arrow((1.25, 0.62), (1.25, 0.88), "quiet", gap=0.0, width=1)
     return board.figure
 
 
 def training_loop(theme: Theme) -> Figure:
-    board = Board(theme, 4.8, 3.2)
+    board = Board(theme, 5.0, 3.0)
     steps = [
         ("zero_grad", "accent"),
         ("forward", "forward"),
@@ -472,37 +486,31 @@ def training_loop(theme: Theme) -> Figure:
         ("backward", "back"),
         ("step", "accent"),
     ]
-    center, radius = (2.4, 1.52), 1.2
-    angles = [90 - 72 * i for i in range(5)]
-    for angle, (name, color) in zip(angles, steps, strict=True):
-        x = center[0] + 1.45 * math.cos(math.radians(angle))
-        y = center[1] + radius * math.sin(math.radians(angle))
+    center, (across, up) = (2.5, 1.38), (1.75, 1.3)
+    angles = [math.radians(90 - 72 * i) for i in range(5)]
+    places = [(center[0] + across * math.cos(a), center[1] + up * math.sin(a)) for a in angles]
+    for (x, y), (name, color) in zip(places, steps, strict=True):
         board.box(x, y, 1.18, 0.42, name, color, f"{color}_fill", size=10.5, code=True)
-    for angle in angles:
-        ends = []
-        for turn in (26, 46):
-            a = math.radians(angle - turn)
-            ends.append((center[0] + 1.45 * math.cos(a), center[1] + radius * math.sin(a)))
-        board.arrow(*ends, "quiet", bend=-0.06, gap=0, width=1.4)
+    for (x, y), (next_x, next_y) in zip(places, [*places[1:], places[0]], strict=True):
+        part_way = [(x + s * (next_x - x), y + s * (next_y - y)) for s in (0.36, 0.64)]
+        board.arrow(*part_way, "quiet", bend=-0.1, gap=0, width=1.4)
     board.text(*center, "for each\nbatch", "ink", 11)
     return board.figure
 
 
 def training_curve(theme: Theme) -> Figure:
-    board = Board(theme, 5.0, 3.7)
+    board = Board(theme, 5.0, 3.9)
     board.figure.delaxes(board.axes)
-    top = board.figure.add_axes((0.13, 0.58, 0.83, 0.34))
-    bottom = board.figure.add_axes((0.13, 0.12, 0.83, 0.34))
+    top = board.figure.add_axes((0.13, 0.59, 0.83, 0.34))
+    bottom = board.figure.add_axes((0.13, 0.13, 0.83, 0.34))
     epochs = range(len(ACCURACY_AFTER_EPOCH))
     top.plot(list(epochs)[1:], MEAN_LOSS_OF_EPOCH, "o-", color=theme.forward, ms=4)
     top.plot([0], [2.3], "o", color=theme.forward, ms=4, mfc="none")
     top.annotate(
-        "log 10, before training", (0, 2.3), (0.6, 2.2), color=theme.quiet, fontsize=10, va="center"
+        "log 10, before training", (0, 2.3), (0.5, 2.3), color=theme.quiet, fontsize=10, va="center"
     )
     bottom.plot(epochs, ACCURACY_AFTER_EPOCH, "o-", color=theme.accent, ms=4)
-    bottom.annotate(
-        "93.5 %", (15, 0.935), (15, 0.78), color=theme.accent, fontsize=10, ha="right"
-    )
+    bottom.annotate("93.5 %", (15, 0.935), (15, 0.78), color=theme.accent, fontsize=10, ha="right")
     for axes, title, ticks in (
         (top, "mean training loss of each epoch", (0, 1, 2)),
         (bottom, "accuracy on 1,000 new digits", (0, 0.5, 1)),
@@ -511,6 +519,7 @@ def training_curve(theme: Theme) -> Figure:
         axes.set_yticks(ticks)
         axes.set_ylim(0, 2.6 if ticks[-1] == 2 else 1.05)
         _plain(axes, theme)
+    top.set_xticklabels([])
     bottom.set_yticklabels(["0", "50 %", "100 %"])
     bottom.set_xlabel("epochs", color=theme.quiet, fontsize=10, labelpad=1)
     return board.figure
@@ -536,7 +545,7 @@ def epsilon(theme: Theme) -> Figure:
     steps = [10.0**k for k in range(-9, 1)]
     axes.loglog(steps, ERROR_FLOAT32, "o-", color=theme.back, ms=4)
     axes.loglog(steps, ERROR_FLOAT64, "s-", color=theme.forward, ms=4)
-    axes.text(3e-8, 0.6, "float32", color=theme.back, fontsize=11, va="bottom")
+    axes.text(2e-6, 0.12, "float32", color=theme.back, fontsize=11, va="bottom")
     axes.text(1.4e-8, 1.2e-8, "float64", color=theme.forward, fontsize=11)
     axes.set_yticks([1e-10, 1e-5, 1])
     axes.set_xticks([1e-8, 1e-6, 1e-4, 1e-2, 1])

@@ -45,7 +45,7 @@ LIGHT = Theme(
     paper="#f5f3ee",
     forward="#2563b8",
     forward_fill="#e1ebf9",
-    back="#b4500b",
+    back="#a34806",
     back_fill="#fce8d8",
     accent="#0f6b62",
     accent_fill="#dbefec",
@@ -201,15 +201,14 @@ class Board:
         font: float = 11,
     ) -> None:
         """Draw an array of numbers with its upper left corner at (x, y)."""
+        edge, inside = self.theme[color], self.theme[fill]
         for i, row in enumerate(rows):
             for j, value in enumerate(row):
-                corner = (x + j * size, y - (i + 1) * size)
-                self.axes.add_patch(
-                    Rectangle(
-                        corner, size, size, fc=self.theme[fill], ec=self.theme[color], lw=1, zorder=2
-                    )
-                )
-                self.text(corner[0] + size / 2, corner[1] + size / 2 - 0.01, f"{value}", color, font)
+                left, bottom = x + j * size, y - (i + 1) * size
+                cell = Rectangle((left, bottom), size, size, fc=inside, ec=edge, lw=1, zorder=2)
+                self.axes.add_patch(cell)
+                middle = left + size / 2, bottom + size / 2 - 0.01
+                self.text(*middle, f"{value}", color, font)
 
 
 Draw = Callable[[Theme], Figure]
