@@ -94,7 +94,7 @@ def starters(c: Context, section: str = "", check: bool = False) -> None:
 
 
 @task(help={"port": "where to listen (ARENA_LAB_PORT, else 8888)"})
-def lab(c: Context, port: int = 0, browser: bool = True) -> None:
+def lab(c: Context, port: str = "", browser: bool = True) -> None:
     """Open JupyterLab and the instructions; --no-browser only prints the link."""
     from arena_lab.commands import command
     from arena_lab.lab import start

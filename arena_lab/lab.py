@@ -27,7 +27,7 @@ _PORT = 8888
 _PORTS_TO_TRY = 50
 
 
-def start(port: int | None = None, *, browser: bool = True) -> None:
+def start(port: int | str | None = None, *, browser: bool = True) -> None:
     """Serve JupyterLab until it is stopped.
 
     Args:
@@ -83,7 +83,7 @@ def token() -> str:
         ) from None
 
 
-def _port(variable: str, given: int | None) -> int:
+def _port(variable: str, given: int | str | None) -> int:
     value = str(given or os.environ.get(variable) or _PORT)
     if not value.isdecimal() or not 0 < int(value) < 65536:
         raise LabError(f"{value} is not a port: --port and {variable} take a number up to 65535")
@@ -146,10 +146,12 @@ def _has_screen() -> bool:
 def _set_environment() -> None:
     """Point Jupyter to the lab's own settings and state, and kernels to the sections."""
     os.chdir(ROOT)
+    (_JUPYTER / "ipython").mkdir(parents=True, exist_ok=True)
     os.environ.update(
         JUPYTER_CONFIG_DIR=str(_JUPYTER / "config"),
         JUPYTER_DATA_DIR=str(_JUPYTER / "data"),
         JUPYTER_RUNTIME_DIR=str(_JUPYTER / "runtime"),
+        IPYTHONDIR=str(_JUPYTER / "ipython"),
         JUPYTER_TOKEN_FILE=str(STATE / "token"),
     )
     for name in ("JUPYTER_TOKEN", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"):

@@ -1,13 +1,20 @@
 """A small course to try the engine on, made anew for each test that asks for it."""
 
 import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from arena_lab import catalogue, starters
+from arena_lab import catalogue, paths, starters
 
 PAGE = """\
 ---
@@ -153,3 +160,71 @@ def write_answer(section: catalogue.Section) -> Callable[..., None]:
         section.answers.write_text("\n".join(lines) + "\n")
 
     return write
+
+
+@dataclass
+class Lab:
+    """A lab that is served, and what it printed when it was ready."""
+
+    root: Path
+    url: str
+    token: str
+    printed: str
+    process: "subprocess.Popen[str]"
+
+
+@pytest.fixture(scope="session")
+def start_lab() -> Iterator[Callable[[Path], Lab]]:
+    """Start labs the way a learner does, on a folder with a small course."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(root: Path) -> Lab:
+        folder = root / "chapter9_toys/exercises/toys"
+        pages = root / "chapter9_toys/instructions/pages"
+        folder.mkdir(parents=True)
+        pages.mkdir(parents=True)
+        (root / "home").mkdir()
+        (folder / "tests.py").write_text(TESTS.format(package="toys"))
+        (folder / "utils.py").write_text("LUCK = 7\n")
+        solutions = SOLUTIONS.format(package="toys")
+        (folder / "solutions.py").write_text(solutions)
+        # A first cell without a marker, a Markdown cell, and a test under its answer.
+        (folder / "answers.py").write_text(
+            '"""My answers."""\n\n# %% [markdown]\n# ## Twice\n#\n# Write $2x$.\n\n'
+            + solutions
+            + "\n# %%\nif MAIN:\n    tests.test_double(double)\n    print(6 * 7)\n"
+        )
+        (pages / "91_[9.1]_Toys.md").write_text(PAGE.format(package="toys"))
+        home = next(paths.ROOT.glob("chapter0*/instructions"))
+        shutil.copy(home / "Home.py", pages.parent)
+        shutil.copytree(home / ".streamlit", pages.parent / ".streamlit")
+        shutil.copy(paths.ROOT / "jupytext.toml", root)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, "-m", "invoke", "--search-root", str(paths.ROOT), "lab"]
+        process = subprocess.Popen(
+            [*command, "--no-browser", f"--port={port}"],
+            env={**os.environ, "ARENA_LAB_ROOT": str(root), "HOME": str(root / "home")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout
+        printed = process.stdout.readline()
+        token = printed.rpartition("token=")[2].strip()
+        assert token, printed + (process.stdout.read() if process.poll() is not None else "")
+        return Lab(root, f"http://127.0.0.1:{port}", token, printed, process)
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def lab(start_lab: Callable[[Path], Lab], tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A lab that many tests share."""
+    return start_lab(tmp_path_factory.mktemp("lab"))
