@@ -7,6 +7,7 @@ from the file's close to the line of its verdict. A cold pytest of the same exer
 import ast
 import os
 import pty
+import select
 import shutil
 import statistics
 import subprocess
@@ -24,6 +25,7 @@ from arena_lab.paths import ROOT
 
 _N_SAVES = 20
 _N_COLD = 3
+_PATIENCE_S = 30
 
 
 def touched(text: str, name: str, mark: int) -> str:
@@ -60,8 +62,10 @@ class Watched:
 
     def wait_for(self, text: str) -> None:
         """Read until `text` is printed."""
-        found = b""
+        found, deadline = b"", time.monotonic() + _PATIENCE_S
         while text.encode() not in found:
+            if not select.select([self._terminal], [], [], deadline - time.monotonic())[0]:
+                raise TimeoutError(f"no {text!r} in {found.decode()!r}")
             found += os.read(self._terminal, 1 << 16)
 
     def drain(self) -> None:

@@ -27,11 +27,10 @@ def names_of(section: Section) -> list[str]:
 def names_with_region(section: Section) -> list[str]:
     text = section.solutions.read_text(encoding="utf-8")
     begins = [i for i, row in enumerate(text.splitlines(), 1) if row.strip() == cells.BEGIN]
-    found = cells.definitions(text)
     return [
-        definition.name
-        for definition in found.values()
-        if any(definition.first <= line <= definition.last for line in begins)
+        name
+        for name, found in cells.definitions(text).items()
+        if any(found.first <= line <= found.last for line in begins)
     ]
 
 

@@ -64,6 +64,8 @@ def _signature(source: str, path: Path) -> str:
         while last > 1 and source.splitlines()[last - 1].strip().startswith("#"):
             last -= 1
         return "\n".join(source.splitlines()[:last])
+    if source.count(BEGIN) > source.count(END):
+        source += f"\n{END}"  # a comment after the last statement does not belong to it
     stub = cut(source, path).rstrip()
     return stub.replace("raise NotImplementedError()", "...").replace("# Your code here", "...")
 

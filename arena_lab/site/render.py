@@ -18,7 +18,7 @@ from arena_lab.errors import LabError
 from arena_lab.pages import Block, Directive, Markdown
 from arena_lab.site import links, status
 from arena_lab.site.code import code_of
-from arena_lab.site.outline import Heading, Part
+from arena_lab.site.outline import Heading, Part, plain
 
 
 @dataclass
@@ -44,23 +44,40 @@ class Renderer:
             else:
                 getattr(self, f"_{part.name}")(part)
 
+    def _show_between(self, first: str, blocks: Sequence[Block], last: str = "") -> None:
+        """Show blocks with Markdown before and after, in as few elements as it takes.
+
+        Each element costs the browser milliseconds, so prose takes its neighbours along.
+        """
+        blocks = list(blocks)
+        if first and blocks and isinstance(blocks[0], Markdown):
+            first = f"{first}\n\n{blocks.pop(0).text}"
+        if last and blocks and isinstance(blocks[-1], Markdown):
+            last = f"{blocks.pop().text}\n\n{last}"
+        if not blocks and first and last:
+            first, last = f"{first}\n\n{last}", ""
+        if first:
+            st.markdown(first)
+        self.show(blocks)
+        if last:
+            st.markdown(last)
+
     def _key(self, directive: Directive, kind: str = "") -> str:
         number = self.section.number.replace(".", "-")
         return f"{kind or directive.name}-{number}-{directive.line}"
 
     def _exercise(self, directive: Directive) -> None:
         exercise = self.section.find(directive.argument.split(",")[0].strip())
+        try:
+            code, fault = code_of(self.section, exercise), None
+        except LabError as error:
+            code, fault = None, f"The code of this exercise cannot be shown: {error}"
         with st.container(key=self._key(directive), border=True):
-            st.subheader(exercise.title, anchor=links.anchor_of(exercise.name))
-            st.html(self._facts(exercise))
-            self.show([block for block in directive.blocks if not _is(block, "hint")])
-            try:
-                code = code_of(self.section, exercise)
-            except LabError as error:
-                trouble(f"The code of this exercise cannot be shown: {error}")
-                code = None
-            if code:
-                st.code(code.signature, language="python")
+            st.html(self._head(exercise))
+            body = [block for block in directive.blocks if not _is(block, "hint")]
+            self._show_between("", body, f"```python\n{code.signature}\n```" if code else "")
+            if fault:
+                trouble(fault)
             hints = directive.children("hint")
             for number, hint in enumerate(hints, start=1):
                 label = f"Hint {number} of {len(hints)}" if len(hints) > 1 else "Hint"
@@ -69,7 +86,7 @@ class Renderer:
             if code:
                 self._solution(directive, exercise, code.solution)
 
-    def _facts(self, exercise: Exercise) -> str:
+    def _head(self, exercise: Exercise) -> str:
         facts = [
             _dots("difficulty", exercise.difficulty, "red"),
             _dots("importance", exercise.importance, "blue"),
@@ -82,7 +99,9 @@ class Renderer:
             facts.append(f'<a href="{escape(notebook)}" target="_blank">open in JupyterLab ↗</a>')
         else:
             facts.append(f"<code>{escape(shown(self.section.answers))}</code>")
+        anchor = escape(links.anchor_of(exercise.name))
         return (
+            f'<h3 id="{anchor}">{escape(plain(exercise.title))}</h3>'
             f'<div class="lab-facts">{"".join(facts)}</div>'
             f'<div class="lab-verdict" role="status" data-exercise="{escape(exercise.name)}">'
             f"{status.badge(self.verdicts, exercise.name)}</div>"
@@ -105,9 +124,8 @@ class Renderer:
 
     def _question(self, directive: Directive) -> None:
         with st.container(key=self._key(directive)):
-            st.html('<p class="lab-label">Question</p>')
-            st.markdown(f"**{directive.argument}**")
-            self.show([block for block in directive.blocks if not _is(block, "answer")])
+            asked = [block for block in directive.blocks if not _is(block, "answer")]
+            self._show_between(f"Question\n\n**{directive.argument}**", asked)
             for answer in directive.children("answer"):
                 with st.expander("Answer", key=self._key(answer)):
                     self.show(answer.blocks)
@@ -122,22 +140,16 @@ class Renderer:
         self._box(directive, directive.argument or "Watch out")
 
     def _reading(self, directive: Directive) -> None:
-        title = escape(directive.argument)
-        url = directive.options.get("url", "")
-        if re.match(r"https?://", url):
-            title = f'<a href="{escape(url)}" target="_blank" rel="noopener">{title} ↗</a>'
+        title, url = directive.argument, directive.options.get("url", "")
+        if re.match(r"https?://[^\s<>]+$", url):
+            title = f"[{title} ↗](<{url}>)"
         minutes = directive.options.get("minutes")
-        time = f' <span class="lab-quiet">{escape(minutes)} min</span>' if minutes else ""
-        self._box(directive, f"Reading: {title}{time}", is_html=True)
+        self._box(directive, f"Reading: {title}" + (f" · {minutes} min" if minutes else ""))
 
-    def _box(self, directive: Directive, title: str, *, is_html: bool = False) -> None:
+    def _box(self, directive: Directive, label: str) -> None:
+        # The first paragraph of a box is its label, by style.css.
         with st.container(key=self._key(directive)):
-            if is_html or not re.search(r"[`*$\\_]", title):
-                html = title if is_html else escape(title)
-                st.html(f'<p class="lab-label">{html}</p>')
-            else:
-                st.markdown(f"**{title}**")
-            self.show(directive.blocks)
+            self._show_between(label, directive.blocks)
 
     def _details(self, directive: Directive) -> None:
         with st.expander(directive.argument, key=self._key(directive)):
