@@ -1,6 +1,6 @@
 """Let pytest run a section's `tests.py`: it hands in the learner's objects by parameter name.
 
-`pytest -p arena_lab.pytest_plugin chapter0_fundamentals/exercises/part4_backprop/tests.py` checks
+`pytest -p arena_lab.pytest_plugin chapter0_fundamentals/exercises/PART/tests.py` checks
 `answers.py`; with `--solutions` it checks ours. Each test runs in a child process, as under
 `invoke test`, and an exercise that was not started is skipped.
 """
