@@ -3,13 +3,20 @@
 Plotly, torch and trimesh are imported where they are used: the page draws its views without torch.
 """
 
-import math
-from collections.abc import Sequence
+from __future__ import annotations  # Tensor is not there at run time
+
+import contextlib
+import functools
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -32,7 +39,7 @@ class MeshError(Exception):
 # --- meshes -------------------------------------------------------------------------------------
 
 
-def load_mesh(path: str | Path) -> Float["Tensor", "triangles 3 3"]:
+def load_mesh(path: str | Path) -> Float[Tensor, "triangles 3 3"]:
     """Load the triangles of a mesh: a tensor (.pt), or STL, OBJ, PLY or OFF through trimesh.
 
     Args:
@@ -60,7 +67,7 @@ def load_mesh(path: str | Path) -> Float["Tensor", "triangles 3 3"]:
     return triangles
 
 
-def _load_tensor(path: Path) -> "Tensor":
+def _load_tensor(path: Path) -> Tensor:
     import pickle
 
     import torch
@@ -74,7 +81,7 @@ def _load_tensor(path: Path) -> "Tensor":
     return triangles.float()
 
 
-def _load_model(path: Path) -> "Tensor":
+def _load_model(path: Path) -> Tensor:
     import torch
     import trimesh
 
@@ -91,8 +98,8 @@ def _first_line(error: Exception) -> str:
 
 
 def centred(
-    triangles: Float["Tensor", "triangles 3 3"], size: float = 2.0
-) -> Float["Tensor", "triangles 3 3"]:
+    triangles: Float[Tensor, "triangles 3 3"], size: float = 2.0
+) -> Float[Tensor, "triangles 3 3"]:
     """Move a mesh to the origin and scale its longest side to `size`, to fit before our camera."""
     corners = triangles.flatten(0, 1)
     low, high = corners.amin(0), corners.amax(0)
@@ -103,10 +110,10 @@ def centred(
 
 
 def render_lines_with_plotly(
-    lines: Float["Tensor", "lines 2 3"],
-    bold_lines: Float["Tensor", "bold 2 3"] | None = None,
+    lines: Float[Tensor, "lines 2 3"],
+    bold_lines: Float[Tensor, "bold 2 3"] | None = None,
     filename: str | None = None,
-) -> "go.Figure":
+) -> go.Figure:
     """Draw lines in space, each from its first point to its second.
 
     Args:
@@ -132,8 +139,8 @@ def render_lines_with_plotly(
 
 
 def display_image(
-    values: Float["Tensor", "y z"] | Bool["Tensor", "y z"], filename: str | None = None
-) -> "go.Figure":
+    values: Float[Tensor, "y z"] | Bool[Tensor, "y z"], filename: str | None = None
+) -> go.Figure:
     """Show a picture: what each ray of a grid found, infinite values dark.
 
     Args:
@@ -150,22 +157,20 @@ def display_image(
     return figure
 
 
-def display_video(
-    distances: Float["Tensor", "frames y z"], filename: str | None = None
-) -> "go.Figure":
+def display_video(distances: Float[Tensor, "frames y z"], filename: str | None = None) -> go.Figure:
     """Show depths as a turning picture with a slider: near is bright, no hit is dark."""
     return _video(_numpy(distances), filename)
 
 
 def display_video_with_lighting(
-    intensity: Float["Tensor", "frames y z"], filename: str | None = None
-) -> "go.Figure":
+    intensity: Float[Tensor, "frames y z"], filename: str | None = None
+) -> go.Figure:
     """Show brightnesses from 0 to 1 as a turning picture with a slider."""
     return _video(_numpy(intensity), filename, limits=(0.0, 1.0))
 
 
 def save_video(
-    frames: Float["Tensor", "frames y z"], path: str | Path, frames_per_second: float = 15
+    frames: Float[Tensor, "frames y z"], path: str | Path, frames_per_second: float = 15
 ) -> Path:
     """Write frames as an animated GIF that loops; depths become brightness as on screen.
 
@@ -208,7 +213,7 @@ def _shades(values: Arr) -> tuple[Arr, tuple[float, float], str]:
     return shown, (low, high if high > low else low + 1), _NEAR_IS_BRIGHT
 
 
-def _square(figure: "go.Figure", shape: tuple[int, ...]) -> None:
+def _square(figure: go.Figure, shape: tuple[int, ...]) -> None:
     """Make pixels square, and what is not hit dark."""
     figure.update_traces(showscale=False, hovertemplate="row %{y}, column %{x}: %{z:.3f}", name="")
     figure.update_xaxes(visible=False, constrain="domain")
@@ -219,7 +224,7 @@ def _square(figure: "go.Figure", shape: tuple[int, ...]) -> None:
 
 def _video(
     frames: Arr, filename: str | None, limits: tuple[float, float] | None = None
-) -> "go.Figure":
+) -> go.Figure:
     import plotly.graph_objects as go
 
     images, (low, high), colours = _shades(frames)
@@ -278,3 +283,200 @@ def _scene(limits: float | None = None) -> dict[str, Any]:
     return {
         "xaxis": axis, "yaxis": axis, "zaxis": axis, "aspectmode": "data", "camera": camera,
     }  # fmt: skip
+
+
+# --- how fast -----------------------------------------------------------------------------------
+
+
+class Missing(Exception):
+    """What a tracer needs and this machine lacks, and how to get it, in one line."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the line alone in a notebook (IPython asks for this)."""
+        return [str(self)]
+
+
+@functools.cache
+def compiled(function: Callable) -> Callable:
+    """Compile a function of tensors with torch.compile, once for each shape that it is called with.
+
+    Raises:
+        Missing: There is no C++ compiler on this machine.
+    """
+    import torch
+
+    compiler = next((name for name in ("g++", "clang++", "c++") if shutil.which(name)), None)
+    if compiler is None:
+        advice = "xcode-select --install" if sys.platform == "darwin" else "apt install g++"
+        raise Missing(f"no C++ compiler here, so no compiled kernel ({advice} brings one)")
+    return torch.compile(function, dynamic=False)
+
+
+def embree_scene(triangles: Float[Tensor, "triangles 3 3"]) -> Any:
+    """Hand a mesh to Embree, which builds its own hierarchy.
+
+    Raises:
+        Missing: The package embreex is not installed; it exists for x86 machines only.
+    """
+    try:
+        from embreex.mesh_construction import TriangleMesh
+        from embreex.rtcore_scene import EmbreeScene
+    except ImportError:
+        raise Missing("Embree is not installed here (pip install embreex, on x86 only)") from None
+    scene = EmbreeScene()
+    TriangleMesh(scene, np.ascontiguousarray(_numpy(triangles)))
+    return scene
+
+
+def raytrace_embree(rays: Float[Tensor, "rays 2 3"], scene: Any) -> Float[Tensor, " rays"]:
+    """Find the depth of a mesh along each ray with Intel's Embree, on one core."""
+    import torch
+
+    origins, directions = (np.ascontiguousarray(rows) for rows in _numpy(rays.unbind(1)))
+    s = torch.from_numpy(scene.run(origins, directions, query="DISTANCE"))
+    return torch.where(s < 1e30, s * rays[:, 1, 0].cpu(), torch.inf)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One tracer on one mesh; `missing` says why there are no numbers."""
+
+    name: str
+    prepare_s: float = 0.0
+    trace_s: float = 0.0
+    memory_mib: float = 0.0
+    n_different: int = 0
+    missing: str = ""
+
+
+def time_tracers(
+    tracers: Mapping[str, tuple[Callable | None, Callable]],
+    rays: Float[Tensor, "rays 2 3"],
+    triangles: Float[Tensor, "triangles 3 3"],
+    n_runs: int = 5,
+) -> list[Timing]:
+    """Time tracers on the same rays and mesh, one after the other.
+
+    Args:
+        tracers: For each name a function that prepares the triangles (None: they stay as they are)
+            and one that is called with the rays and what was prepared.
+        rays: On the device that computes.
+        triangles: On the same device.
+        n_runs: The fastest counts, after one that warms up; a slow tracer runs fewer times.
+    """
+    timings: list[Timing] = []
+    reference = None
+    for name, (prepare, trace) in tracers.items():
+        try:
+            start = time.perf_counter()
+            ready = prepare(triangles) if prepare else triangles
+            prepare_s = time.perf_counter() - start
+            depths = trace(rays, ready).cpu()
+            trace_s = _fastest(lambda trace=trace, ready=ready: trace(rays, ready), n_runs)
+            memory = _peak_memory(lambda trace=trace, ready=ready: trace(rays, ready))
+        except Missing as missing:
+            timings.append(Timing(name, missing=str(missing)))
+            continue
+        reference = depths if reference is None else reference
+        different = int((~np.isclose(depths, reference, rtol=1e-3, atol=1e-3)).sum())
+        timings.append(Timing(name, prepare_s, trace_s, memory / 2**20, different))
+    return timings
+
+
+def compare_speed(
+    tracers: Mapping[str, tuple[Callable | None, Callable]],
+    rays: Float[Tensor, "rays 2 3"],
+    triangles: Float[Tensor, "triangles 3 3"],
+) -> None:
+    """Print how fast tracers are beside the first of them, and how much memory they take."""
+    timings = time_tracers(tracers, rays, triangles)
+    print(f"{len(rays):,} rays, {len(triangles):,} triangles, on {rays.device}")
+    print(f"{'':26}{'prepare':>10}{'trace':>12}{'times':>9}{'memory':>11}{'different':>11}")
+    for t in timings:
+        if t.missing:
+            print(f"{t.name:26}{t.missing}")
+            continue
+        ratio = timings[0].trace_s / t.trace_s
+        times = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+        print(
+            f"{t.name:26}{1000 * t.prepare_s:7,.1f} ms{1000 * t.trace_s:9,.1f} ms{times:>8}×"
+            f"{t.memory_mib:7,.0f} MiB{t.n_different:>11,}"
+        )
+
+
+def _fastest(run: Callable[[], Any], n_runs: int, budget_s: float = 10.0) -> float:
+    """Give the shortest of some runs in seconds, waiting for a GPU to finish each."""
+    import torch
+
+    best, begin = float("inf"), time.perf_counter()
+    for _ in range(n_runs):
+        start = time.perf_counter()
+        run()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - start)
+        if time.perf_counter() - begin > budget_s:
+            break
+    return best
+
+
+def _peak_memory(run: Callable[[], Any]) -> float:
+    """Give the bytes that a run takes at its peak beyond what was taken before.
+
+    On a GPU torch counts them, on Linux the kernel; elsewhere a thread looks each millisecond.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        run()
+        on_gpu = torch.cuda.max_memory_allocated() - before
+        if on_gpu:
+            return on_gpu
+    _give_memory_back()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak becomes what is taken now
+        before = _status("VmRSS")
+        run()
+        return max(0, _status("VmHWM") - before)
+    except OSError:
+        return _sampled_memory(run)
+
+
+def _status(key: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(key))
+
+
+def _give_memory_back() -> None:
+    """Have the C library return what is free, that it is not reused without being counted."""
+    import ctypes
+    import gc
+
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _sampled_memory(run: Callable[[], Any]) -> float:
+    import threading
+
+    import psutil
+
+    process, done = psutil.Process(), threading.Event()
+    before = peak = process.memory_info().rss
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.001):
+            peak = max(peak, process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        run()
+    finally:
+        done.set()
+        watcher.join()
+    return peak - before
