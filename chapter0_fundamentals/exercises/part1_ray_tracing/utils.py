@@ -285,6 +285,295 @@ def _scene(limits: float | None = None) -> dict[str, Any]:
     }  # fmt: skip
 
 
+# --- the views of the page ----------------------------------------------------------------------
+
+_BLUE, _ORANGE, _GREEN, _GREY = (
+    "#3f7fd0",
+    "#d9731a",
+    "#17907f",
+    "#8a8f98",
+)  # seen on black and white
+
+
+def _plane(x: tuple[float, float], y: tuple[float, float], height: int = 420) -> go.Figure:
+    """Give an empty figure of the plane in which both axes have the same scale."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    line = {"zeroline": False, "showgrid": True, "gridcolor": "rgba(138,143,152,0.25)"}
+    figure.update_xaxes(range=x, constrain="domain", title="x", **line)
+    figure.update_yaxes(range=y, scaleanchor="x", constrain="domain", title="y", **line)
+    figure.update_layout(
+        showlegend=False, height=height, margin={"t": 10, "b": 10, "l": 10, "r": 10}
+    )
+    return figure
+
+
+def _trace(figure: go.Figure, points: Sequence[Sequence[float]], **style: Any) -> int:
+    """Add points or lines to a figure of the plane; give the number of the trace."""
+    x, y = zip(*points, strict=True)
+    figure.add_scatter(x=x, y=y, hoverinfo="skip", **style)
+    return len(figure.data) - 1
+
+
+def _restyled(
+    trace: int, places: Mapping[str, Sequence[float]], texts: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Give the steps of a slider that puts a point of one trace to another place at each."""
+    return [
+        {
+            "label": label,
+            "method": "restyle",
+            "args": [
+                {"x": [[place[0]]], "y": [[place[1]]], "text": [[(texts or {}).get(label, "")]]},
+                [trace],
+            ],
+        }
+        for label, place in places.items()
+    ]
+
+
+def _steps(first: float, last: float, n: int) -> list[float]:
+    return [round(first + (last - first) * i / n, 10) for i in range(n + 1)]
+
+
+def _label(value: float) -> str:
+    return f"{value:.2f}".replace("-", "\u2212")
+
+
+def explore_ray() -> go.Figure:
+    """Show a ray of the plane and a point on it, with a slider for u."""
+    origin, direction = np.array([1.0, 0.5]), np.array([2.0, 1.0])
+    figure = _plane((-4, 8), (-2.2, 4.2))
+    _trace(
+        figure,
+        [origin - 2 * direction, origin],
+        mode="lines",
+        line={"color": _GREY, "dash": "dot", "width": 2},
+    )
+    _trace(
+        figure, [origin, origin + 3.4 * direction], mode="lines", line={"color": _BLUE, "width": 3}
+    )
+    _trace(
+        figure,
+        [origin, origin + direction],
+        mode="markers+text",
+        text=["O", "O + D"],
+        textposition="bottom right",
+        textfont={"color": _BLUE, "size": 15},
+        marker={"color": _BLUE, "size": 9},
+    )
+    values = {_label(u): u for u in _steps(-1.5, 3, 45)}
+    places = {label: origin + u * direction for label, u in values.items()}
+    texts = {
+        label: f"({_label(x)}, {_label(y)})" if values[label] >= 0 else "behind the ray"
+        for label, (x, y) in places.items()
+    }
+    start = list(values).index(_label(1.5))
+    point = _trace(
+        figure,
+        [places[_label(1.5)]],
+        mode="markers+text",
+        text=[texts[_label(1.5)]],
+        textposition="top center",
+        textfont={"color": _ORANGE, "size": 14},
+        marker={"color": _ORANGE, "size": 15},
+    )
+    figure.update_layout(
+        sliders=[slider(_restyled(point, places, texts), "u = ", y=-0.18, active=start)],
+        margin_b=90,
+        height=460,
+    )
+    return figure
+
+
+def explore_segment() -> go.Figure:
+    """Show a ray and a segment, each with a point on it and a slider for the point."""
+    origin, direction = np.array([0.0, 1.0]), np.array([2.0, 0.5])
+    start, end = np.array([4.0, -0.5]), np.array([5.0, 4.5])
+    figure = _plane((-3, 9), (-2, 5.2))
+    _trace(
+        figure,
+        [origin - 1.4 * direction, origin],
+        mode="lines",
+        line={"color": _GREY, "dash": "dot", "width": 2},
+    )
+    _trace(
+        figure, [origin, origin + 4.4 * direction], mode="lines", line={"color": _BLUE, "width": 3}
+    )
+    extended = [start - 0.25 * (end - start), start, end, end + 0.1 * (end - start)]
+    _trace(figure, extended, mode="lines", line={"color": _GREY, "dash": "dot", "width": 2})
+    _trace(figure, [start, end], mode="lines", line={"color": _GREEN, "width": 5})
+    for place, text, colour in (
+        (origin, "O", _BLUE),
+        (origin + direction, "O + D", _BLUE),
+        (start, "L₁", _GREEN),
+        (end, "L₂", _GREEN),
+    ):
+        _trace(
+            figure,
+            [place],
+            mode="markers+text",
+            text=[text],
+            textposition="bottom right",
+            textfont={"color": colour, "size": 15},
+            marker={"color": colour, "size": 9},
+        )
+    sliders = []
+    for name, first, along, colour, limits, y in (
+        ("u", origin, direction, _BLUE, (-1, 4), -0.16),
+        ("v", start, end - start, _GREEN, (-0.2, 1.1), -0.38),
+    ):
+        values = _steps(*limits, 50 if name == "u" else 26)
+        places = {_label(value): first + value * along for value in values}
+        active = list(places).index(_label(0.5))
+        point = _trace(
+            figure,
+            [places[_label(0.5)]],
+            mode="markers",
+            marker={"color": colour, "size": 17, "line": {"color": _ORANGE, "width": 3}},
+        )
+        sliders.append(slider(_restyled(point, places), f"{name} = ", y=y, active=active))
+    figure.update_layout(sliders=sliders, margin_b=170, height=540)
+    return figure
+
+
+def explore_triangle() -> go.Figure:
+    """Show a triangle and a point with its barycentric coordinates, with a slider for each.
+
+    One slider moves the point, the other one the axes that it is drawn on, so that both add up.
+    """
+    a, b, c = np.array([0.0, 0.0]), np.array([4.0, 1.0]), np.array([1.0, 3.0])
+    x, y = (-2.2, 6.4), (-1.6, 4.8)
+    figure = _plane(x, y)
+    _trace(
+        figure,
+        [a, b, c, a],
+        mode="lines",
+        fill="toself",
+        fillcolor="rgba(63,127,208,0.18)",
+        line={"color": _BLUE, "width": 3},
+    )
+    _trace(figure, [b, b + c, c], mode="lines", line={"color": _GREY, "dash": "dot", "width": 2})
+    _trace(
+        figure,
+        [a, b, c],
+        mode="markers+text",
+        text=["A", "B", "C"],
+        textposition=["bottom left", "bottom right", "top left"],
+        textfont={"color": _BLUE, "size": 16},
+        marker={"color": _BLUE, "size": 9},
+    )
+    way = {"color": _ORANGE, "width": 3, "dash": "dash"}
+    edge = _trace(figure, [a, a + 0.4 * b], mode="lines", line=way)
+    moved = {"xaxis": "x2", "yaxis": "y2"}
+    rest = _trace(figure, [0.4 * b, 0.4 * b - 0.3 * c], mode="lines", line=way, **moved)
+    point = _trace(
+        figure, [0.4 * b], mode="markers", marker={"color": _ORANGE, "size": 15}, **moved
+    )
+
+    def shifted(v: float) -> dict[str, list[float]]:
+        return {
+            "xaxis2.range": [x[0] - v * c[0], x[1] - v * c[0]],
+            "yaxis2.range": [y[0] - v * c[1], y[1] - v * c[1]],
+        }
+
+    along_b, along_c = [], []
+    for u in _steps(-0.3, 1.3, 32):
+        to = u * b
+        lines = [[0, to[0]], [to[0], to[0] - 0.3 * c[0]], [to[0]]]
+        heights = [[0, to[1]], [to[1], to[1] - 0.3 * c[1]], [to[1]]]
+        args = [{"x": lines, "y": heights}, [edge, rest, point]]
+        along_b.append({"label": _label(u), "method": "restyle", "args": args})
+    for v in _steps(-0.3, 1.3, 32):
+        # The way along C - A hangs on the point and is as long as v.
+        behind = {"method": "relayout", "args": [shifted(v)], "label": _label(v)}
+        along_c.append(behind)
+    first = shifted(0.3)
+    hidden = {"visible": False, "constrain": "domain"}
+    figure.update_layout(
+        xaxis2={"overlaying": "x", "range": first["xaxis2.range"], **hidden},
+        yaxis2={"overlaying": "y", "range": first["yaxis2.range"], "scaleanchor": "x2", **hidden},
+        sliders=[
+            slider(along_b, "u = ", y=-0.16, active=14),
+            slider(along_c, "v = ", y=-0.38, active=12),
+        ],
+        margin_b=170,
+        height=560,
+    )
+    return figure
+
+
+_ROOM = [(0, 4.4), (-1.1, 1.1), (-1.1, 1.1)]
+
+
+def _xyz(points: Arr) -> dict[str, Arr]:
+    return dict(zip("xyz", points.T.round(3), strict=True))
+
+
+def explore_camera() -> go.Figure:
+    """Show camera, screen, rays and a triangle in space, with a slider for its distance."""
+    import plotly.graph_objects as go
+
+    corners = np.array([[0.0, -0.9, -0.7], [0.4, 0.2, 1.0], [-0.3, 1.0, -0.5]])
+    n, limit = 9, 0.45
+    y, z = (
+        part.ravel() for part in np.meshgrid(*2 * [np.linspace(-limit, limit, n)], indexing="ij")
+    )
+    screen = np.stack([np.ones(n * n), y, z], 1)
+
+    def drawn(distance: float) -> tuple[Arr, Arr, list[str]]:
+        triangle = corners + np.array([distance, 0, 0])
+        matrices = np.stack(
+            np.broadcast_arrays(-screen, triangle[1] - triangle[0], triangle[2] - triangle[0]), -1
+        )
+        s, u, v = np.linalg.solve(matrices, np.broadcast_to(-triangle[0], screen.shape)[..., None])[
+            ..., 0
+        ].T
+        hit = (s >= 0) & (u >= 0) & (v >= 0) & (u + v <= 1)
+        paths = np.full((hit.sum(), 3, 3), np.nan)
+        paths[:, 0], paths[:, 1] = 0, screen[hit] * s[hit, None]
+        return triangle, paths.reshape(-1, 3), [_ORANGE if h else _GREY for h in hit]
+
+    def traces(distance: float) -> list[dict[str, Any]]:
+        triangle, paths, colours = drawn(distance)
+        line, marker = {"color": _ORANGE, "width": 3}, {"color": colours, "size": 3}
+        surface = {"i": [0], "j": [1], "k": [2], "color": _GREEN, "opacity": 0.6}
+        return [
+            {"type": "mesh3d", **_xyz(triangle), **surface},
+            {"type": "scatter3d", **_xyz(paths), "mode": "lines", "line": line},
+            {"type": "scatter3d", **_xyz(screen), "mode": "markers", "marker": marker},
+        ]
+
+    distances = [round(1.6 + 0.2 * i, 1) for i in range(13)]
+    camera = {"x": [0], "y": [0], "z": [0], "mode": "markers+text", "text": ["camera"]}
+    style = {"marker": {"color": _BLUE, "size": 6}, "textfont": {"color": _BLUE, "size": 13}}
+    figure = go.Figure([*traces(2.4), {"type": "scatter3d", **camera, **style}])
+    figure.frames = [go.Frame(data=traces(d), name=f"{d:.1f}", traces=[0, 1, 2]) for d in distances]
+    figure.update_traces(hoverinfo="skip")
+    at_once = {"frame": {"duration": 0}, "mode": "immediate", "transition": {"duration": 0}}
+    steps = [
+        {"label": f"{d:.1f}", "method": "animate", "args": [[f"{d:.1f}"], at_once]}
+        for d in distances
+    ]
+    limits = {f"{axis}axis": {"range": r} for axis, r in zip("xyz", _ROOM, strict=True)}
+    figure.update_layout(
+        showlegend=False,
+        height=540,
+        margin={"t": 0, "b": 80, "l": 0, "r": 0},
+        scene={**_scene(), **limits},
+        sliders=[slider(steps, "distance ", active=4)],
+    )
+    return figure
+
+
+def turning_duck() -> go.Figure:
+    """Show the depths of the duck while it makes a full turn, from a file beside the duck."""
+    with np.load(MESH / "turning_duck.npz") as file:
+        steps, near, far = file["steps"], file["near"], file["far"]
+    return display_video(np.where(steps == 255, np.inf, near + steps / 254 * (far - near)))
+
+
 # --- how fast -----------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Make the duck of this folder: `python make.py` writes duck.pt, duck.stl and duck.obj anew.
+"""Make the duck of this folder: `python make.py` writes the other files anew.
 
 The duck is a few closed shapes that run into each other, each a sphere pulled into form. It looks
 along +x, y points up, and it is about two units long. Corners go around each triangle so that its
@@ -85,8 +85,29 @@ def _blob(steps: tuple[int, int], form: Form, detail: int) -> np.ndarray:
     return corners[np.concatenate(faces)]
 
 
+def turning_depths(n_frames: int = 36, n_pixels: int = 72) -> np.ndarray:
+    """Give pictures of the duck's depth from three units away, (frames, y, z); nan for no hit."""
+    y, z = np.meshgrid(*2 * [np.linspace(-0.45, 0.45, n_pixels)], indexing="ij")
+    directions = np.stack([np.ones(n_pixels**2), y.ravel(), z.ravel()], 1)
+    frames = []
+    for turn in 2 * np.pi * np.arange(n_frames) / n_frames:
+        cos, sin = np.cos(turn), np.sin(turn)
+        turned = duck() @ np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]]).T
+        a, b, c = (turned + [3.0, 0, 0]).transpose(1, 0, 2)
+        normal = np.cross(b - a, c - a)
+        away = (a * normal).sum(1)
+        side = np.where(away < 0, -1, 1)[:, None]
+        walls = [directions @ (side * np.cross(p, q)).T for p, q in ((a, b), (b, c), (c, a))]
+        nearness = np.where(np.min(walls, 0) >= 0, directions @ (normal / away[:, None]).T, 0).max(
+            1
+        )
+        with np.errstate(divide="ignore"):
+            frames.append(np.where(nearness > 0, 1 / nearness, np.nan).reshape(y.shape))
+    return np.stack(frames)
+
+
 def main() -> None:
-    """Write the three files."""
+    """Write the files."""
     import torch
     import trimesh
 
@@ -96,6 +117,10 @@ def main() -> None:
     mesh.merge_vertices()
     mesh.export(HERE / "duck.stl")
     mesh.export(HERE / "duck.obj", header="A duck, made by make.py of this folder; CC0 1.0")
+    depths = turning_depths()
+    near, far = np.nanmin(depths), np.nanmax(depths)
+    steps = np.nan_to_num((depths - near) / (far - near) * 254, nan=255).round().astype(np.uint8)
+    np.savez_compressed(HERE / "turning_duck.npz", steps=steps, near=near, far=far)
     print(f"{len(triangles)} triangles, closed: {mesh.is_watertight}, volume {mesh.volume:.3f}")
 
 
