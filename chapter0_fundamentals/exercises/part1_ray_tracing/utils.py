@@ -242,7 +242,7 @@ def _video(
         for i, step in enumerate(steps)
     ]
     figure.update_traces(hovertemplate=None, hoverinfo="skip")
-    figure.update_layout(**_player([str(i) for i in range(len(steps))]), height=520)
+    figure.update_layout(**_player([str(i) for i in range(len(steps))]), height=520, margin_b=100)
     if filename:
         figure.write_html(filename)
     return figure
@@ -258,20 +258,24 @@ def _player(names: Sequence[str], label: str = "frame ") -> dict[str, Any]:
     ]
     menu = {
         "type": "buttons", "buttons": buttons, "direction": "left", "showactive": False,
-        "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "pad": {"t": 14},
+        "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "pad": {"t": 30},
     }  # fmt: skip
     steps = [{"label": n, "method": "animate", "args": [[n], at_once]} for n in names]
-    return {"updatemenus": [menu], "sliders": [slider(steps, label, x=0.28)]}
+    return {"updatemenus": [menu], "sliders": [slider(steps, label, x=0.3)]}
 
 
 def slider(
-    steps: Sequence[dict[str, Any]], label: str, x: float = 0.0, y: float = 0.0, active: int = 0
+    steps: Sequence[dict[str, Any]], label: str, x: float = 0.0, row: int = 0, active: int = 0
 ) -> dict[str, Any]:
-    """Give the layout of one slider, its present value written above it."""
+    """Give the layout of a slider with its present value above it; rows go down from the figure."""
     return {
-        "steps": list(steps), "active": active, "x": x, "y": y, "len": 1 - x,
-        "xanchor": "left", "yanchor": "top", "pad": {"t": 8, "b": 8},
-        "currentvalue": {"prefix": label, "xanchor": "left", "offset": 6},
+        "steps": list(steps), "active": active, "x": x, "y": 0, "len": 1 - x,
+        "xanchor": "left", "yanchor": "top", "pad": {"t": 44 + 66 * row},
+        "currentvalue": {
+            "prefix": label, "xanchor": "left", "offset": 8,
+            "font": {"size": 17, "color": "#787d86"},  # read on white and on black
+        },
+        # The labels of all steps would stand below the slider.
         "ticklen": 0, "minorticklen": 0, "font": {"color": "rgba(0,0,0,0)", "size": 1},
     }  # fmt: skip
 
@@ -380,9 +384,9 @@ def explore_ray() -> go.Figure:
         marker={"color": _ORANGE, "size": 15},
     )
     figure.update_layout(
-        sliders=[slider(_restyled(point, places, texts), "u = ", y=-0.18, active=start)],
-        margin_b=90,
-        height=460,
+        sliders=[slider(_restyled(point, places, texts), "u = ", active=start)],
+        margin_b=120,
+        height=470,
     )
     return figure
 
@@ -420,9 +424,11 @@ def explore_segment() -> go.Figure:
             marker={"color": colour, "size": 9},
         )
     sliders = []
-    for name, first, along, colour, limits, y in (
-        ("u", origin, direction, _BLUE, (-1, 4), -0.16),
-        ("v", start, end - start, _GREEN, (-0.2, 1.1), -0.38),
+    for row, (name, first, along, colour, limits) in enumerate(
+        (
+            ("u", origin, direction, _BLUE, (-1, 4)),
+            ("v", start, end - start, _GREEN, (-0.2, 1.1)),
+        )
     ):
         values = _steps(*limits, 50 if name == "u" else 26)
         places = {_label(value): first + value * along for value in values}
@@ -433,8 +439,8 @@ def explore_segment() -> go.Figure:
             mode="markers",
             marker={"color": colour, "size": 17, "line": {"color": _ORANGE, "width": 3}},
         )
-        sliders.append(slider(_restyled(point, places), f"{name} = ", y=y, active=active))
-    figure.update_layout(sliders=sliders, margin_b=170, height=540)
+        sliders.append(slider(_restyled(point, places), f"{name} = ", row=row, active=active))
+    figure.update_layout(sliders=sliders, margin_b=190, height=560)
     return figure
 
 
@@ -495,11 +501,11 @@ def explore_triangle() -> go.Figure:
         xaxis2={"overlaying": "x", "range": first["xaxis2.range"], **hidden},
         yaxis2={"overlaying": "y", "range": first["yaxis2.range"], "scaleanchor": "x2", **hidden},
         sliders=[
-            slider(along_b, "u = ", y=-0.16, active=14),
-            slider(along_c, "v = ", y=-0.38, active=12),
+            slider(along_b, "u = ", active=14),
+            slider(along_c, "v = ", row=1, active=12),
         ],
-        margin_b=170,
-        height=560,
+        margin_b=190,
+        height=580,
     )
     return figure
 
@@ -560,7 +566,7 @@ def explore_camera() -> go.Figure:
     figure.update_layout(
         showlegend=False,
         height=540,
-        margin={"t": 0, "b": 80, "l": 0, "r": 0},
+        margin={"t": 0, "b": 100, "l": 0, "r": 0},
         scene={**_scene(), **limits},
         sliders=[slider(steps, "distance ", active=4)],
     )
@@ -642,7 +648,7 @@ def time_tracers(
     tracers: Mapping[str, tuple[Callable | None, Callable]],
     rays: Float[Tensor, "rays 2 3"],
     triangles: Float[Tensor, "triangles 3 3"],
-    n_runs: int = 5,
+    n_runs: int = 20,
 ) -> list[Timing]:
     """Time tracers on the same rays and mesh, one after the other.
 
@@ -693,7 +699,7 @@ def compare_speed(
         )
 
 
-def _fastest(run: Callable[[], Any], n_runs: int, budget_s: float = 10.0) -> float:
+def _fastest(run: Callable[[], Any], n_runs: int, budget_s: float = 4.0) -> float:
     """Give the shortest of some runs in seconds, waiting for a GPU to finish each."""
     import torch
 

@@ -93,7 +93,7 @@ def turning_depths(n_frames: int = 36, n_pixels: int = 72) -> np.ndarray:
     for turn in 2 * np.pi * np.arange(n_frames) / n_frames:
         cos, sin = np.cos(turn), np.sin(turn)
         turned = duck() @ np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]]).T
-        a, b, c = (turned + [3.0, 0, 0]).transpose(1, 0, 2)
+        a, b, c = (turned + np.array([3.0, 0, 0])).transpose(1, 0, 2)
         normal = np.cross(b - a, c - a)
         away = (a * normal).sum(1)
         side = np.where(away < 0, -1, 1)[:, None]
