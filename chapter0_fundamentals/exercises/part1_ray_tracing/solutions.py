@@ -568,8 +568,8 @@ class Hierarchy:
     The boxes of the last level are the leaves; leaf i holds the triangles `triangles[..., i]`.
     """
 
-    low: list[Float[Tensor, "xyz boxes"]]
-    high: list[Float[Tensor, "xyz boxes"]]
+    low: list[Float[Tensor, "xyz _"]]
+    high: list[Float[Tensor, "xyz _"]]
     triangles: Float[Tensor, "in_leaf corners xyz leaves"]
 
 

@@ -250,9 +250,8 @@ def barycentric(theme: Theme) -> Figure:
     _dot(board, *at(0.5, 0.25), "accent", 9)
     _dashed(board, [at(0.5, 0.25), at(0.98, 0.42)], "accent", 1.2)
     label = at(1.0, 0.43)
-    board.text(
-        label[0] + 0.13, label[1], r"$u = \frac{1}{2},\ v = \frac{1}{4}$", "accent", 14, ha="left"
-    )
+    board.text(label[0] + 0.1, label[1] + 0.14, r"$u = \frac{1}{2}$", "accent", 14, ha="left")
+    board.text(label[0] + 0.1, label[1] - 0.2, r"$v = \frac{1}{4}$", "accent", 14, ha="left")
     board.text(*at(-0.26, 0.85), "$u < 0$", "quiet", 13)
     board.text(*at(0.75, -0.2), "$v < 0$", "quiet", 13)
     board.text(*at(0.72, 0.8), "$u + v > 1$", "quiet", 13)
@@ -613,6 +612,42 @@ def slabs(theme: Theme) -> Figure:
     return board.figure
 
 
+# benchmarks/raytracing.py, milliseconds for 616 and for 11,440 triangles.
+TIMES = {
+    "linear solve": (1270, 26636),
+    "Möller-Trumbore": (216, 7532),
+    "matrix product": (26.5, 525),
+    "compiled kernel": (10.7, 107),
+    "hierarchy": (12.5, 21.7),
+    "Embree": (0.9, 1.3),
+}
+
+
+def speed(theme: Theme) -> Figure:
+    board = Board(theme, 5.2, 3.75)
+    left, unit, top = 1.5, 0.72, 3.1
+
+    def at(ms: float) -> float:
+        return left + unit * (math.log10(ms) + 0.45)
+
+    for power, label in enumerate(("1 ms", "10", "100", "1 s", "10 s")):
+        board.line([(at(10**power), 0.2), (at(10**power), top + 0.12)], "line", 0.8)
+        board.text(at(10**power), top + 0.27, label, "quiet", 10)
+    for i, (name, times) in enumerate(TIMES.items()):
+        y = top - 0.27 - 0.49 * i
+        board.text(left - 0.08, y, name, "ink", 10.5, ha="right")
+        for ms, color, shift in zip(times, ("forward", "back"), (0.1, -0.1), strict=True):
+            width = at(ms) - left
+            bar = Rectangle(
+                (left, y + shift - 0.085), width, 0.17, fc=theme[f"{color}_fill"], ec=theme[color],
+                lw=1.1, zorder=3,
+            )  # fmt: skip
+            board.axes.add_patch(bar)
+    board.text(left, 3.6, "616 triangles", "forward", 10.5, ha="left", bold=True)
+    board.text(left + 1.35, 3.6, "11,440 triangles", "back", 10.5, ha="left", bold=True)
+    return board.figure
+
+
 FIGURES: dict[str, Draw] = {
     draw.__name__: draw
     for draw in (
@@ -633,5 +668,6 @@ FIGURES: dict[str, Draw] = {
         fused,
         hierarchy,
         slabs,
+        speed,
     )
 }
