@@ -283,7 +283,7 @@ def slider(
 def _scene(limits: float | None = None) -> dict[str, Any]:
     """Give the layout of a view in space: y points up, as it does in our pictures."""
     axis = {"range": [-limits, limits]} if limits else {}
-    camera = {"up": {"x": 0, "y": 1, "z": 0}, "eye": {"x": -1.2, "y": 0.7, "z": -1.4}}
+    camera = {"up": {"x": 0, "y": 1, "z": 0}, "eye": {"x": -1.4, "y": 0.8, "z": -1.6}}
     return {
         "xaxis": axis, "yaxis": axis, "zaxis": axis, "aspectmode": "data", "camera": camera,
     }  # fmt: skip
@@ -299,42 +299,53 @@ _BLUE, _ORANGE, _GREEN, _GREY = (
 )  # seen on black and white
 
 
-def _plane(x: tuple[float, float], y: tuple[float, float], height: int = 420) -> go.Figure:
+def _plane(x: tuple[float, float], y: tuple[float, float], n_sliders: int = 1) -> go.Figure:
     """Give an empty figure of the plane in which both axes have the same scale."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
     line = {"zeroline": False, "showgrid": True, "gridcolor": "rgba(138,143,152,0.25)"}
-    figure.update_xaxes(range=x, constrain="domain", title="x", **line)
-    figure.update_yaxes(range=y, scaleanchor="x", constrain="domain", title="y", **line)
+    figure.update_xaxes(range=x, constrain="domain", **line)
+    figure.update_yaxes(range=y, scaleanchor="x", constrain="domain", **line)
+    below = 50 + 68 * n_sliders
     figure.update_layout(
-        showlegend=False, height=height, margin={"t": 10, "b": 10, "l": 10, "r": 10}
+        showlegend=False, height=330 + below, margin={"t": 10, "b": below, "l": 10, "r": 10}
     )
     return figure
 
 
-def _trace(figure: go.Figure, points: Sequence[Sequence[float]], **style: Any) -> int:
+def _add(figure: go.Figure, points: Sequence[Sequence[float]], **style: Any) -> int:
     """Add points or lines to a figure of the plane; give the number of the trace."""
     x, y = zip(*points, strict=True)
     figure.add_scatter(x=x, y=y, hoverinfo="skip", **style)
     return len(figure.data) - 1
 
 
-def _restyled(
+def _line(figure: go.Figure, points: Sequence[Arr], colour: str, width: float = 3) -> int:
+    return _add(figure, points, mode="lines", line={"color": colour, "width": width})
+
+
+def _dotted(figure: go.Figure, points: Sequence[Arr]) -> int:
+    line = {"color": _GREY, "dash": "dot", "width": 2}
+    return _add(figure, points, mode="lines", line=line)
+
+
+def _named(figure: go.Figure, points: Mapping[str, Arr], colour: str, at: str | list[str]) -> int:
+    """Add points with their names beside them."""
+    font, marker = {"color": colour, "size": 15}, {"color": colour, "size": 9}
+    style = {"mode": "markers+text", "textposition": at, "textfont": font, "marker": marker}
+    return _add(figure, list(points.values()), text=list(points), **style)
+
+
+def _moves(
     trace: int, places: Mapping[str, Sequence[float]], texts: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """Give the steps of a slider that puts a point of one trace to another place at each."""
-    return [
-        {
-            "label": label,
-            "method": "restyle",
-            "args": [
-                {"x": [[place[0]]], "y": [[place[1]]], "text": [[(texts or {}).get(label, "")]]},
-                [trace],
-            ],
-        }
-        for label, place in places.items()
-    ]
+    """Give the steps of a slider that puts the point of a trace to another place at each."""
+    steps = []
+    for label, (x, y) in places.items():
+        change = {"x": [[x]], "y": [[y]], "text": [[(texts or {}).get(label, "")]]}
+        steps.append({"label": label, "method": "restyle", "args": [change, [trace]]})
+    return steps
 
 
 def _steps(first: float, last: float, n: int) -> list[float]:
@@ -348,46 +359,21 @@ def _label(value: float) -> str:
 def explore_ray() -> go.Figure:
     """Show a ray of the plane and a point on it, with a slider for u."""
     origin, direction = np.array([1.0, 0.5]), np.array([2.0, 1.0])
-    figure = _plane((-4, 8), (-2.2, 4.2))
-    _trace(
-        figure,
-        [origin - 2 * direction, origin],
-        mode="lines",
-        line={"color": _GREY, "dash": "dot", "width": 2},
-    )
-    _trace(
-        figure, [origin, origin + 3.4 * direction], mode="lines", line={"color": _BLUE, "width": 3}
-    )
-    _trace(
-        figure,
-        [origin, origin + direction],
-        mode="markers+text",
-        text=["O", "O + D"],
-        textposition="bottom right",
-        textfont={"color": _BLUE, "size": 15},
-        marker={"color": _BLUE, "size": 9},
-    )
+    figure = _plane((-4, 8), (-2.2, 4.4))
+    _dotted(figure, [origin - 2 * direction, origin])
+    _line(figure, [origin, origin + 3.4 * direction], _BLUE)
+    _named(figure, {"O": origin, "O + D": origin + direction}, _BLUE, "bottom right")
     values = {_label(u): u for u in _steps(-1.5, 3, 45)}
     places = {label: origin + u * direction for label, u in values.items()}
     texts = {
         label: f"({_label(x)}, {_label(y)})" if values[label] >= 0 else "behind the ray"
         for label, (x, y) in places.items()
     }
-    start = list(values).index(_label(1.5))
-    point = _trace(
-        figure,
-        [places[_label(1.5)]],
-        mode="markers+text",
-        text=[texts[_label(1.5)]],
-        textposition="top center",
-        textfont={"color": _ORANGE, "size": 14},
-        marker={"color": _ORANGE, "size": 15},
-    )
-    figure.update_layout(
-        sliders=[slider(_restyled(point, places, texts), "u = ", active=start)],
-        margin_b=120,
-        height=470,
-    )
+    shown = _label(1.5)
+    point = _named(figure, {texts[shown]: places[shown]}, _ORANGE, "top center")
+    figure.data[point].marker.size = 15
+    steps = _moves(point, places, texts)
+    figure.update_layout(sliders=[slider(steps, "u = ", active=list(places).index(shown))])
     return figure
 
 
@@ -395,53 +381,33 @@ def explore_segment() -> go.Figure:
     """Show a ray and a segment, each with a point on it and a slider for the point."""
     origin, direction = np.array([0.0, 1.0]), np.array([2.0, 0.5])
     start, end = np.array([4.0, -0.5]), np.array([5.0, 4.5])
-    figure = _plane((-3, 9), (-2, 5.2))
-    _trace(
-        figure,
-        [origin - 1.4 * direction, origin],
-        mode="lines",
-        line={"color": _GREY, "dash": "dot", "width": 2},
-    )
-    _trace(
-        figure, [origin, origin + 4.4 * direction], mode="lines", line={"color": _BLUE, "width": 3}
-    )
-    extended = [start - 0.25 * (end - start), start, end, end + 0.1 * (end - start)]
-    _trace(figure, extended, mode="lines", line={"color": _GREY, "dash": "dot", "width": 2})
-    _trace(figure, [start, end], mode="lines", line={"color": _GREEN, "width": 5})
-    for place, text, colour in (
-        (origin, "O", _BLUE),
-        (origin + direction, "O + D", _BLUE),
-        (start, "L₁", _GREEN),
-        (end, "L₂", _GREEN),
-    ):
-        _trace(
-            figure,
-            [place],
-            mode="markers+text",
-            text=[text],
-            textposition="bottom right",
-            textfont={"color": colour, "size": 15},
-            marker={"color": colour, "size": 9},
-        )
+    along = end - start
+    figure = _plane((-3, 9), (-2, 5.2), n_sliders=2)
+    _dotted(figure, [origin - 1.4 * direction, origin])
+    _line(figure, [origin, origin + 4.4 * direction], _BLUE)
+    _dotted(figure, [start - 0.25 * along, end + 0.1 * along])
+    _line(figure, [start, end], _GREEN, width=5)
+    _named(figure, {"O": origin, "O + D": origin + direction}, _BLUE, "bottom right")
+    _named(figure, {"L₁": start, "L₂": end}, _GREEN, "bottom right")
     sliders = []
-    for row, (name, first, along, colour, limits) in enumerate(
-        (
-            ("u", origin, direction, _BLUE, (-1, 4)),
-            ("v", start, end - start, _GREEN, (-0.2, 1.1)),
-        )
+    for row, (name, first, way, colour, values) in enumerate(
+        [
+            ("u", origin, direction, _BLUE, _steps(-1, 4, 50)),
+            ("v", start, along, _GREEN, _steps(-0.2, 1.1, 26)),
+        ]
     ):
-        values = _steps(*limits, 50 if name == "u" else 26)
-        places = {_label(value): first + value * along for value in values}
-        active = list(places).index(_label(0.5))
-        point = _trace(
-            figure,
-            [places[_label(0.5)]],
-            mode="markers",
-            marker={"color": colour, "size": 17, "line": {"color": _ORANGE, "width": 3}},
-        )
-        sliders.append(slider(_restyled(point, places), f"{name} = ", row=row, active=active))
-    figure.update_layout(sliders=sliders, margin_b=190, height=560)
+        places = {_label(value): first + value * way for value in values}
+        shown = _label(0.5)
+        point = _named(figure, {"": places[shown]}, colour, "top center")
+        figure.data[point].marker.update(size=17, line={"color": _ORANGE, "width": 3})
+        active = list(places).index(shown)
+        sliders.append(slider(_moves(point, places), f"{name} = ", row=row, active=active))
+    figure.update_layout(sliders=sliders)
     return figure
+
+
+_CORNERS = {"A": np.array([0.0, 0.0]), "B": np.array([4.0, 1.0]), "C": np.array([1.0, 3.0])}
+_FRAME = ((-2.2, 6.4), (-1.6, 4.8))
 
 
 def explore_triangle() -> go.Figure:
@@ -449,65 +415,62 @@ def explore_triangle() -> go.Figure:
 
     One slider moves the point, the other one the axes that it is drawn on, so that both add up.
     """
-    a, b, c = np.array([0.0, 0.0]), np.array([4.0, 1.0]), np.array([1.0, 3.0])
-    x, y = (-2.2, 6.4), (-1.6, 4.8)
-    figure = _plane(x, y)
-    _trace(
-        figure,
-        [a, b, c, a],
-        mode="lines",
-        fill="toself",
-        fillcolor="rgba(63,127,208,0.18)",
-        line={"color": _BLUE, "width": 3},
-    )
-    _trace(figure, [b, b + c, c], mode="lines", line={"color": _GREY, "dash": "dot", "width": 2})
-    _trace(
-        figure,
-        [a, b, c],
-        mode="markers+text",
-        text=["A", "B", "C"],
-        textposition=["bottom left", "bottom right", "top left"],
-        textfont={"color": _BLUE, "size": 16},
-        marker={"color": _BLUE, "size": 9},
-    )
-    way = {"color": _ORANGE, "width": 3, "dash": "dash"}
-    edge = _trace(figure, [a, a + 0.4 * b], mode="lines", line=way)
+    a, b, c = _CORNERS.values()
+    figure = _plane(*_FRAME, n_sliders=2)
+    fill = {"fill": "toself", "fillcolor": "rgba(63,127,208,0.18)"}
+    _add(figure, [a, b, c, a], mode="lines", line={"color": _BLUE, "width": 3}, **fill)
+    _dotted(figure, [b, b + c, c])
+    _named(figure, _CORNERS, _BLUE, ["bottom left", "bottom right", "top left"])
+    way = {"mode": "lines", "line": {"color": _ORANGE, "width": 3, "dash": "dash"}}
     moved = {"xaxis": "x2", "yaxis": "y2"}
-    rest = _trace(figure, [0.4 * b, 0.4 * b - 0.3 * c], mode="lines", line=way, **moved)
-    point = _trace(
-        figure, [0.4 * b], mode="markers", marker={"color": _ORANGE, "size": 15}, **moved
-    )
-
-    def shifted(v: float) -> dict[str, list[float]]:
-        return {
-            "xaxis2.range": [x[0] - v * c[0], x[1] - v * c[0]],
-            "yaxis2.range": [y[0] - v * c[1], y[1] - v * c[1]],
-        }
-
-    along_b, along_c = [], []
-    for u in _steps(-0.3, 1.3, 32):
-        to = u * b
-        lines = [[0, to[0]], [to[0], to[0] - 0.3 * c[0]], [to[0]]]
-        heights = [[0, to[1]], [to[1], to[1] - 0.3 * c[1]], [to[1]]]
-        args = [{"x": lines, "y": heights}, [edge, rest, point]]
-        along_b.append({"label": _label(u), "method": "restyle", "args": args})
-    for v in _steps(-0.3, 1.3, 32):
-        # The way along C - A hangs on the point and is as long as v.
-        behind = {"method": "relayout", "args": [shifted(v)], "label": _label(v)}
-        along_c.append(behind)
-    first = shifted(0.3)
-    hidden = {"visible": False, "constrain": "domain"}
+    traces = [
+        _add(figure, [a, 0.4 * b], **way),
+        _add(figure, [0.4 * b, 0.4 * b - 3 * c], **way, **moved),
+        _add(figure, [0.4 * b], mode="markers", marker={"color": _ORANGE, "size": 15}, **moved),
+    ]
+    first = _shifted(0.3)
+    hidden = {"visible": False, "constrain": "domain", "overlaying": "x"}
     figure.update_layout(
-        xaxis2={"overlaying": "x", "range": first["xaxis2.range"], **hidden},
-        yaxis2={"overlaying": "y", "range": first["yaxis2.range"], "scaleanchor": "x2", **hidden},
+        xaxis2={**hidden, "range": first["xaxis2.range"]},
+        yaxis2={
+            **hidden, "overlaying": "y", "range": first["yaxis2.range"], "scaleanchor": "x2",
+        },
         sliders=[
-            slider(along_b, "u = ", active=14),
-            slider(along_c, "v = ", row=1, active=12),
+            slider(_moves_along_b(traces), "u = ", active=14),
+            slider(
+                [
+                    {"label": _label(v), "method": "relayout", "args": [_shifted(v)]}
+                    for v in _steps(-0.3, 1.3, 32)
+                ],
+                "v = ",
+                row=1,
+                active=12,
+            ),
         ],
-        margin_b=190,
-        height=580,
-    )
+    )  # fmt: skip
     return figure
+
+
+def _shifted(v: float) -> dict[str, list[float]]:
+    """Give the ranges of the second axes that move what is drawn on them by v (C - A)."""
+    (x, y), c = _FRAME, _CORNERS["C"]
+    return {
+        "xaxis2.range": [end - v * c[0] for end in x],
+        "yaxis2.range": [end - v * c[1] for end in y],
+    }
+
+
+def _moves_along_b(traces: list[int]) -> list[dict[str, Any]]:
+    """Give the steps that move the way along B - A, the line of all v from its end, the point."""
+    steps = []
+    for u in _steps(-0.3, 1.3, 32):
+        (x, y), c = u * _CORNERS["B"], _CORNERS["C"]
+        change = {
+            "x": [[0, x], [x, x - 3 * c[0]], [x]],
+            "y": [[0, y], [y, y - 3 * c[1]], [y]],
+        }
+        steps.append({"label": _label(u), "method": "restyle", "args": [change, traces]})
+    return steps
 
 
 _ROOM = [(0, 4.4), (-1.1, 1.1), (-1.1, 1.1)]
@@ -521,56 +484,47 @@ def explore_camera() -> go.Figure:
     """Show camera, screen, rays and a triangle in space, with a slider for its distance."""
     import plotly.graph_objects as go
 
-    corners = np.array([[0.0, -0.9, -0.7], [0.4, 0.2, 1.0], [-0.3, 1.0, -0.5]])
-    n, limit = 9, 0.45
-    y, z = (
-        part.ravel() for part in np.meshgrid(*2 * [np.linspace(-limit, limit, n)], indexing="ij")
-    )
-    screen = np.stack([np.ones(n * n), y, z], 1)
-
-    def drawn(distance: float) -> tuple[Arr, Arr, list[str]]:
-        triangle = corners + np.array([distance, 0, 0])
-        matrices = np.stack(
-            np.broadcast_arrays(-screen, triangle[1] - triangle[0], triangle[2] - triangle[0]), -1
-        )
-        s, u, v = np.linalg.solve(matrices, np.broadcast_to(-triangle[0], screen.shape)[..., None])[
-            ..., 0
-        ].T
-        hit = (s >= 0) & (u >= 0) & (v >= 0) & (u + v <= 1)
-        paths = np.full((hit.sum(), 3, 3), np.nan)
-        paths[:, 0], paths[:, 1] = 0, screen[hit] * s[hit, None]
-        return triangle, paths.reshape(-1, 3), [_ORANGE if h else _GREY for h in hit]
-
-    def traces(distance: float) -> list[dict[str, Any]]:
-        triangle, paths, colours = drawn(distance)
-        line, marker = {"color": _ORANGE, "width": 3}, {"color": colours, "size": 3}
-        surface = {"i": [0], "j": [1], "k": [2], "color": _GREEN, "opacity": 0.6}
-        return [
-            {"type": "mesh3d", **_xyz(triangle), **surface},
-            {"type": "scatter3d", **_xyz(paths), "mode": "lines", "line": line},
-            {"type": "scatter3d", **_xyz(screen), "mode": "markers", "marker": marker},
-        ]
-
-    distances = [round(1.6 + 0.2 * i, 1) for i in range(13)]
+    distances = [f"{1.6 + 0.2 * i:.1f}" for i in range(13)]
     camera = {"x": [0], "y": [0], "z": [0], "mode": "markers+text", "text": ["camera"]}
     style = {"marker": {"color": _BLUE, "size": 6}, "textfont": {"color": _BLUE, "size": 13}}
-    figure = go.Figure([*traces(2.4), {"type": "scatter3d", **camera, **style}])
-    figure.frames = [go.Frame(data=traces(d), name=f"{d:.1f}", traces=[0, 1, 2]) for d in distances]
+    figure = go.Figure([*_camera_traces(2.4), {"type": "scatter3d", **camera, **style}])
+    figure.frames = [
+        go.Frame(data=_camera_traces(float(d)), name=d, traces=[0, 1, 2]) for d in distances
+    ]
     figure.update_traces(hoverinfo="skip")
     at_once = {"frame": {"duration": 0}, "mode": "immediate", "transition": {"duration": 0}}
-    steps = [
-        {"label": f"{d:.1f}", "method": "animate", "args": [[f"{d:.1f}"], at_once]}
-        for d in distances
-    ]
+    steps = [{"label": d, "method": "animate", "args": [[d], at_once]} for d in distances]
     limits = {f"{axis}axis": {"range": r} for axis, r in zip("xyz", _ROOM, strict=True)}
     figure.update_layout(
         showlegend=False,
-        height=540,
-        margin={"t": 0, "b": 100, "l": 0, "r": 0},
+        height=520,
+        margin={"t": 0, "b": 110, "l": 0, "r": 0},
         scene={**_scene(), **limits},
         sliders=[slider(steps, "distance ", active=4)],
     )
     return figure
+
+
+def _camera_traces(distance: float) -> list[dict[str, Any]]:
+    """Give a triangle, the rays that meet it, and the pixels of the screen."""
+    triangle = np.array([[0.0, -0.9, -0.7], [0.4, 0.2, 1.0], [-0.3, 1.0, -0.5]])
+    triangle[:, 0] += distance
+    y, z = np.meshgrid(*2 * [np.linspace(-0.45, 0.45, 9)], indexing="ij")
+    screen = np.stack([np.ones(y.size), y.ravel(), z.ravel()], 1)
+    a, b, c = (np.broadcast_to(corner, screen.shape) for corner in triangle)
+    matrices = np.stack([-screen, b - a, c - a], axis=-1)
+    s, u, v = np.linalg.solve(matrices, -a[..., None])[..., 0].T
+    hit = (s >= 0) & (u >= 0) & (v >= 0) & (u + v <= 1)
+    paths = np.full((hit.sum(), 3, 3), np.nan)
+    paths[:, 0], paths[:, 1] = 0, screen[hit] * s[hit, None]
+    colours = [_ORANGE if h else _GREY for h in hit]
+    line, marker = {"color": _ORANGE, "width": 3}, {"color": colours, "size": 3}
+    surface = {"i": [0], "j": [1], "k": [2], "color": _GREEN, "opacity": 0.6}
+    return [
+        {"type": "mesh3d", **_xyz(triangle), **surface},
+        {"type": "scatter3d", **_xyz(paths.reshape(-1, 3)), "mode": "lines", "line": line},
+        {"type": "scatter3d", **_xyz(screen), "mode": "markers", "marker": marker},
+    ]
 
 
 def turning_duck() -> go.Figure:
