@@ -635,6 +635,8 @@ if MAIN:
 
 # %%
 if MAIN:
+    tests.test_raytrace_hierarchy_finds_every_leaf(raytrace_hierarchy, build_hierarchy)
+    tests.test_raytrace_hierarchy_takes_the_nearest(raytrace_hierarchy, build_hierarchy)
     tests.test_raytrace_hierarchy(raytrace_hierarchy, build_hierarchy)
     tests.test_raytrace_hierarchy_where_nothing_is_hit(raytrace_hierarchy, build_hierarchy)
     tests.test_raytrace_hierarchy_passes_over_boxes(raytrace_hierarchy, build_hierarchy)

@@ -54,6 +54,10 @@ def explained(what):
         )
 
 
+def only_value(values):
+    return values[0] if np.shape(values) == (1,) else values
+
+
 @dataclass
 class Case:
     """One call of a function that says yes or no."""
@@ -102,7 +106,7 @@ def decide(function, cases, mistakes=None):
     for i, case in enumerate(cases):
         if said[i] != case.expected:
             known = [text for text, values in (mistakes or {}).items() if list(values) == said]
-            _wrong(calls[i], case, known[0] if known else case.why)
+            _wrong(calls[i], case, "; or ".join(known[:2]) or case.why)
 
 
 def _wrong(made: Call, case: Case, sentence):
@@ -139,7 +143,7 @@ def crossings(rays, segments):
     u, v = cramer((D, L1 - L2), right)
     matrix = np.stack(np.broadcast_arrays(D, L1 - L2), axis=-1)
     tu, tv = cramer((matrix[..., 0, :], matrix[..., 1, :]), right)
-    return {"right": (u, v), "rows": (tu, tv)}
+    return {"right": (u, v), "rows": (tu, tv), "point": cramer((D - O, L1 - L2), right)}
 
 
 def compared(test):
@@ -174,6 +178,9 @@ def slips_1d(rays, segments):
         "the right side has the wrong sign: it is L1 - O": meets(-u, -v),
         "the matrix is transposed: D and L1 - L2 are its columns, not its rows": meets(
             *solved["rows"]
+        ),
+        "the ray's second row is a direction, not a point: do not subtract the origin": meets(
+            *solved["point"]
         ),
     }
 
@@ -245,6 +252,11 @@ CROSSINGS = [
     Case((flat([(0, 2), (1, 0)]), flat([(1, 1), (5, 5)])), True, "they cross at (2, 2), v = 1/4"),
     Case((flat([(0, 2), (1, 0)]), flat([(3, 1), (5, -3)])), False, "the lines cross at v = -1/2"),
     Case((flat([(1, -8), (0, 1)]), flat([(0, 0), (2, 0)])), True, "the ray goes straight up"),
+    Case(
+        (flat([(-1, 0), (4, 1)]), flat([(0, -1), (0, 0)])),
+        False,
+        "the ray passes beyond the end of the segment, v = 5/4",
+    ),
 ]
 
 
@@ -317,6 +329,8 @@ def test_intersect_rays_1d(intersect_rays_1d):
             "this tells only about the first segment": pairs[:, 0],
             "this tells only about the last segment": pairs[:, -1],
             "one answer for each pair: take any over the segments": pairs,
+            "the pairs stand in the wrong order: with the segments first, reshaping to (rays, "
+            "segments) mixes them": pairs.T.reshape(pairs.shape).any(1),
         }
         | slips,
     )
@@ -325,12 +339,11 @@ def test_intersect_rays_1d(intersect_rays_1d):
 @checks("intersect_rays_1d")
 def test_intersect_rays_1d_one_pair_at_a_time(intersect_rays_1d):
     # With a single pair each mistake shows by itself.
-    slips = per_case(CROSSINGS)
-    for i, case in enumerate(CROSSINGS):
-        pair = [part[None] for part in case.args]
-        here = {text: [said[i]] for text, said in slips.items() if said[i] != case.expected}
-        likely = dict(list(here.items())[:1])
-        gives(intersect_rays_1d, *pair, expected=[case.expected], mistakes=likely)
+    def single(ray, segment):
+        return only_value(intersect_rays_1d(ray[None], segment[None]))
+
+    single.__name__ = intersect_rays_1d.__name__
+    decide(single, CROSSINGS, per_case(CROSSINGS))
 
 
 @checks("intersect_rays_1d")
@@ -423,6 +436,7 @@ def hits_of(rays, triangles):
         "right": cramer(columns, O - A),
         "rows": cramer(rows, O - A),
         "points": cramer((-D, B, C), O - A),
+        "direction": cramer((O - D, B - A, C - A), O - A),
     }
 
 
@@ -456,6 +470,8 @@ def slips_3d(rays, triangles):
             *solved["rows"]
         ),
         "B and C are used as they are; the edges are B - A and C - A": inside(*solved["points"]),
+        "D is a direction, not a point: do not subtract O from it": inside(*solved["direction"]),
+        "the unknowns come in the order s, u, v": inside(v, s, u),
     }
 
 
@@ -484,6 +500,9 @@ HITS = [
         "the ray comes from above",
         (1, 5, 1),
         floats([[0, 1, 0], [4, 1, 0], [0, 1, 4]]),
+    ),
+    hit_case(
+        (3, 3, 3), True, "u = 1/4, v = 1/8", (1, 2, -1), floats([[2, 4, 0], [4, 5, 1], [5, 1, 5]])
     ),
     hit_case((1, 0, 0), False, "the ray starts beside it", origin=(0, 5, 5)),
     hit_case((1, 0, 0), False, "the ray starts beyond it", origin=(3, 1, 1)),
@@ -543,27 +562,34 @@ def test_triangle_ray_intersects_singular(triangle_ray_intersects):
     )
 
 
-GRID = aimed([(2, y, z) for y in (-1, 1, 3, 6) for z in (-3, 0.5, 2)])
+OBLIQUE = floats([[3, 1, 3], [1, 5, 2], [2, 2, 7]])
+# On these rays no two of the usual mistakes say the same.
+SCATTERED = floats(
+    [
+        [[1, -1, 0], [0, 3, -1]], [[-2, 1, 0], [1, -4, -1]], [[-1, -1, 0], [-3, -4, -2]],
+        [[2, 3, 3], [0, -2, 4]], [[-3, 0, 1], [3, -1, -3]], [[-3, 0, -1], [6, 0, 4]],
+        [[-3, -1, 2], [6, 2, 0]], [[-3, -3, -1], [5, 5, 6]], [[-2, 3, 1], [4, 1, 4]],
+        [[1, 2, 0], [2, 0, -3]], [[0, -3, -3], [2, 6, 9]], [[-2, 3, 0], [-4, 1, -3]],
+        [[2, 2, 0], [-4, 0, -1]], [[-2, -1, -1], [4, 4, 4]], [[-1, -3, 1], [4, 4, 3]],
+        [[1, 2, 1], [-3, 3, 3]], [[-3, 1, 3], [4, 5, -1]], [[0, 2, -2], [1, 1, -1]],
+    ]
+)  # fmt: skip
 
 
 @checks("raytrace_triangle")
 def test_raytrace_triangle(raytrace_triangle):
-    rays = torch.cat([GRID, -GRID[4:6]])
-    expected = inside(*hits_of(rays, TRIANGLE[None])["right"])[:, 0]
-    assert expected.sum() == 3  # y = 1 at z = 0.5 and 2, y = 3 at z = 0.5
-    slips = {text: said[:, 0] for text, said in slips_3d(rays, TRIANGLE[None]).items()}
-    gives(raytrace_triangle, rays, TRIANGLE, expected=expected, mistakes=slips)
+    expected = inside(*hits_of(SCATTERED, OBLIQUE[None])["right"])[:, 0]
+    slips = {text: said[:, 0] for text, said in slips_3d(SCATTERED, OBLIQUE[None]).items()}
+    gives(raytrace_triangle, SCATTERED, OBLIQUE, expected=expected, mistakes=slips)
 
 
 @checks("raytrace_triangle")
 def test_raytrace_triangle_single_rays(raytrace_triangle):
-    slips = per_hit_case(HITS)
-    for i, case in enumerate(HITS):
-        rays = torch.stack(case.args[3:])[None]
-        here = {text: [said[i]] for text, said in slips.items() if said[i] != case.expected}
-        triangle = torch.stack(case.args[:3])
-        likely = dict(list(here.items())[:1])
-        gives(raytrace_triangle, rays, triangle, expected=[case.expected], mistakes=likely)
+    def single(A, B, C, O, D):  # noqa: E741
+        return only_value(raytrace_triangle(torch.stack([O, D])[None], torch.stack([A, B, C])))
+
+    single.__name__ = raytrace_triangle.__name__
+    decide(single, HITS, per_hit_case(HITS))
 
 
 @checks("raytrace_triangle")
@@ -623,23 +649,28 @@ def wall(x, y=0.0, z=0.0, size=2.0):
     return [[x, y, z], [x, y + size, z], [x, y, z + size]]
 
 
-# Two walls one behind the other, one beside them, one behind the camera, and one of no area.
+# Three walls in a row, one beside them, one behind the camera, and one of no area.
 MESH = floats(
-    [wall(4, -1, -1, 4), wall(2, -1, -1), wall(3, 2, 2), wall(-2, -3, -3, 8), [[1, 0, 0]] * 3]
+    [
+        wall(4, -1, -1, 4),
+        wall(5, -2, -2, 8),
+        wall(2, -1, -1),
+        wall(3, 2, 2),
+        wall(-2, -3, -3, 8),
+        [[1, 0, 0]] * 3,
+    ]
 )
 TARGETS = [
-    (4, -0.5, -0.5),
-    (2, -0.5, -0.5),
-    (1, 1, 1),
-    (4, 2, 0.5),
-    (2, 5, 5),
-    (-1, 0, 0),
-    (3, 2.5, 2.5),
-]
+    (4, -0.5, -0.5), (2, -0.5, -0.5), (1, 1, 1), (4, 2, 0.5), (2, 5, 5), (4, -5, 1), (3, 2.5, 2.5),
+]  # fmt: skip
 
 
-def depth_mistakes(rays, triangles):
-    """Give what goes wrong with depths, beyond what goes wrong with hits."""
+def slip_without_s(s, u, v):
+    return compared(lambda: (u >= 0) & (v >= 0) & (u + v <= 1))
+
+
+def depth_mistakes(rays, triangles, slips=True):
+    """Give what goes wrong with depths and, unless it is solved in another way, with hits."""
     nearest, _, _ = depths_of(rays, triangles)
     s, u, v = hits_of(rays, triangles)["right"]
     directions = numpy_of(rays)[:, 1]
@@ -657,6 +688,12 @@ def depth_mistakes(rays, triangles):
             "this is the first triangle of the mesh that is hit, not the nearest": np.where(
                 hit.any(1), first * x, INF
             ),
+            "this is the farthest hit, and the nearest hides it; where nothing is hit the depth is "
+            "infinity": np.where(hit, s * x[:, None], -INF).max(1),
+            "a triangle behind the ray counts as if it were before it: s >= 0, not its absolute "
+            "value": np.where(slip_without_s(s, u, v), abs(s) * x[:, None], INF).min(1),
+            "a product with False is not nothing (nan stays nan, and 0 wins the minimum): choose "
+            "with torch.where": np.where(hit, s, s * 0).min(1) * x,
             "where nothing is hit the depth is infinity (float('inf')), not 0": np.where(
                 hit.any(1), nearest * x, 0
             ),
@@ -671,7 +708,7 @@ def depth_mistakes(rays, triangles):
             ),
             "the minimum over the triangles is missing": np.where(hit, s * x[:, None], INF),
         }
-        for text, said in slips_3d(rays, triangles).items():
+        for text, said in slips_3d(rays, triangles).items() if slips else ():
             bad = np.where(said & ~np.isnan(s), s, INF).min(1)
             found[text] = np.where(np.isfinite(bad), bad * x, INF)
     return found
@@ -683,10 +720,11 @@ def misses_gpu(error):
     return not torch.cuda.is_available() and ("NVIDIA" in text or "CUDA" in text)
 
 
-def trace_checks(function, rays, triangles):
+def trace_checks(function, rays, triangles, more=None):
+    """Compare depths; `more` mistakes stand in for those of the linear system."""
     with np.errstate(invalid="ignore"):
         _, depth, _ = depths_of(rays, triangles)
-        mistakes = depth_mistakes(rays, triangles)
+        mistakes = depth_mistakes(rays, triangles, slips=more is None) | (more or {})
     gives(function, rays, triangles, expected=depth, mistakes=mistakes, rtol=1e-3, atol=1e-4)
 
 
@@ -834,7 +872,9 @@ def shading(rays, triangles, light, ambient):
         "ambient and light are mixed; they are added": ambient + (1 - ambient) * cosine.clip(0),
         "the light is scaled to length 1; its length is its strength": ambient
         + (cosine / np.linalg.norm(light)).clip(0),
-        "the brightness stops at 1": lit.clip(0, 1),
+        "the larger of ambient and arriving light is taken; they are added": np.maximum(
+            cosine, ambient
+        ),
     }
     wrong = {text: np.where(hit, value, 0.0) for text, value in wrong.items()}
     wrong["where nothing is hit it is dark: 0, not the ambient light"] = np.where(hit, lit, ambient)
@@ -871,11 +911,11 @@ ROOM = floats(
     [
         [[2, -1, -1], [4, -1, -1], [2, -1, 3]],
         [[2, 1, -1], [2, 1, 3], [4, 1, -1]],
-        wall(5, -2, -2, 6),
+        wall(5, -2, -2, 6)[::-1],
         [[3, -0.5, 2], [4, -0.5, 2], [3, 0.5, 3]],
     ]
 )
-LOOKS = [(2.5, -1, 0), (2.5, 1, 0), (5, 0, 0), (3.25, -0.25, 2.25), (5, 9, 0), (-1, 0, 0)]
+LOOKS = [(2.5, -1, 0), (2.5, 1, 0), (5, 0, 0), (3.25, -0.25, 2.25), (5, 9, 0), (1, -3, 0)]
 
 
 @checks("raytrace_mesh_lambert")
@@ -998,7 +1038,7 @@ def by_components(rays, triangles):
 def test_moller_trumbore(moller_trumbore):
     rays = aimed(TARGETS, origin=(-1, 0, 0))
     rays[1, 1] *= 2
-    triangles = MESH[:4]
+    triangles = MESH[:5]
     s, u, v = hits_of(rays, triangles)["right"]
     slips = {text: np.where(said, s, INF) for text, said in slips_3d(rays, triangles).items()}
     hit = inside(s, u, v)
@@ -1040,17 +1080,49 @@ def test_moller_trumbore_singular(moller_trumbore):
             "a ray that is parallel to its triangle must give infinity, not nan": [
                 [INF, INF], [1, np.nan], [np.nan, np.nan],
             ],
+            "a parallel ray gives nan here, and every comparison with nan is false: ask whether "
+            "it is inside, not whether it is outside": [
+                [INF, np.nan], [1, np.nan], [np.nan, np.nan],
+            ],
         },
     )  # fmt: skip
+
+
+def slips_of_walls(rays, triangles):
+    """Give the depths that mistakes with walls and signs lead to."""
+    s, u, v = hits_of(rays, triangles)["right"]
+    x = numpy_of(rays)[:, 1, :1]
+    A, B, C = numpy_of(triangles).transpose(1, 0, 2)
+    distance = (np.cross(B - A, C - A) * (A - numpy_of(rays)[0, 0])).sum(1)
+
+    def nearest(hit):
+        with np.errstate(invalid="ignore"):
+            return np.where(hit, s * x, INF).min(1)
+
+    hit = inside(s, u, v)
+    one_side = "triangles are seen from one side only: multiply the walls by -1 where k < 0"
+    return {
+        one_side: nearest(hit & (distance > 0)),
+        one_side + " ": nearest(hit & (distance < 0)),
+        "nothing is hit: the nearest hit has the largest 1/s, and misses have 0": nearest(
+            hit & False
+        ),
+        "triangles behind the camera are hit": nearest(slip_without_s(s, u, v)),
+    }
 
 
 @checks("raytrace_mesh_shared_origin")
 def test_raytrace_mesh_shared_origin(raytrace_mesh_shared_origin):
     rays = aimed(TARGETS, origin=(-1, 0, 0))
-    trace_checks(raytrace_mesh_shared_origin, rays, MESH)
+    mixed = torch.cat([MESH[:2], MESH[2:].flip(1)])
+    for triangles in (mixed, mixed.flip(1)):
+        more = slips_of_walls(rays, triangles)
+        trace_checks(raytrace_mesh_shared_origin, rays, triangles, more)
     rays[1, 1] *= 2
-    trace_checks(raytrace_mesh_shared_origin, rays, MESH.flip(1))
-    trace_checks(raytrace_mesh_shared_origin, *scattered(40, 30, seed=4))
+    trace_checks(raytrace_mesh_shared_origin, rays, MESH, slips_of_walls(rays, MESH))
+    rays, triangles = scattered(40, 30, seed=4)
+    more = slips_of_walls(rays, triangles)
+    trace_checks(raytrace_mesh_shared_origin, rays, triangles, more)
 
 
 @checks("raytrace_mesh_shared_origin")
@@ -1118,7 +1190,9 @@ def test_enter_boxes(enter_boxes):
     low, high = (floats([corner] * len(BOX_CASES)).T for corner in BOX)
     expected = np.array([case[2] for case in BOX_CASES])
     made = call(enter_boxes, origins, directions, low, high)
-    if isinstance(made.value, torch.Tensor) and made.value.shape == expected.shape:
+    value = made.value
+    right_kind = isinstance(value, torch.Tensor) and value.is_floating_point()
+    if right_kind and value.shape == expected.shape:
         for i, (origin, direction, entry, why) in enumerate(BOX_CASES):
             have = made.value[i].item()
             if not (have == entry or abs(have - entry) < 1e-4):
@@ -1148,6 +1222,57 @@ def test_enter_boxes_pairs(enter_boxes):
     keep = ~grazes
     parts = [floats(part[:, keep].tolist()) for part in (origins, directions, low, high)]
     gives(enter_boxes, *parts, expected=first[keep], atol=1e-3)
+
+
+@checks("raytrace_hierarchy")
+def test_raytrace_hierarchy_finds_every_leaf(raytrace_hierarchy, build_hierarchy):
+    places = [(-6, -6), (-6, 6), (6, -6), (6, 6)]
+    triangles = floats([wall(4, y, z) for y, z in places])
+    hierarchy = build_hierarchy(triangles, 1)
+    order = [
+        int((triangles == leaf).all((1, 2)).nonzero()[0])
+        for leaf in hierarchy.triangles[0].permute(2, 0, 1)
+    ]
+    rays = aimed([(4, y + 0.5, z + 0.5) for y, z in (places[i] for i in order)])
+    depths = call(raytrace_hierarchy, rays, hierarchy).value
+    if isinstance(depths, torch.Tensor) and depths.shape == (4,):
+        found = [i for i in range(4) if torch.isclose(depths[i], torch.tensor(4.0))]
+        lost = [i for i in range(4) if i not in found]
+        if lost and found:
+            fail(
+                f"raytrace_hierarchy: the triangles in leaves {found} are found, those in leaves "
+                f"{lost} are not: box i holds the boxes 2i and 2i + 1, for each of its rays",
+                returned=depths,
+                expected=floats([4, 4, 4, 4]),
+            )
+    gives(
+        raytrace_hierarchy,
+        rays,
+        hierarchy,
+        expected=[4.0] * 4,
+        mistakes={"this is s; the depth is s times the direction's x": [1.0] * 4},
+    )
+
+
+@checks("raytrace_hierarchy")
+def test_raytrace_hierarchy_takes_the_nearest(raytrace_hierarchy, build_hierarchy):
+    # The ray enters all four boxes, and meets what is in the second and the fourth.
+    missed = [[[x, 1.4, 1.4], [x, 2, -1], [x, -1, 2]] for x in (2, 4)]
+    triangles = floats([missed[0], wall(3, -0.5, -0.5), missed[1], wall(5, -0.5, -0.5)])
+    for size in (1, 2, 4):
+        gives(
+            raytrace_hierarchy,
+            aimed([(2, 0, 0)]),
+            build_hierarchy(triangles, size),
+            expected=[3.0],
+            mistakes={
+                "a triangle that is missed takes the place of a hit, or only the first leaf is "
+                "looked at: the smallest s of all leaves of a ray counts": [INF],
+                "this is the farthest hit, or the last that was looked at; the nearest counts": [
+                    5.0
+                ],
+            },
+        )
 
 
 @checks("raytrace_hierarchy")
