@@ -661,7 +661,7 @@ MESH = floats(
     ]
 )
 TARGETS = [
-    (4, -0.5, -0.5), (2, -0.5, -0.5), (1, 1, 1), (4, 2, 0.5), (2, 5, 5), (4, -5, 1), (3, 2.5, 2.5),
+    (4, -0.5, -0.5), (2, -0.5, -0.5), (1, 1.125, 1.375), (4, 2, 0.5), (2, 5, 5), (4, -5, 1), (3, 2.5, 2.5),
 ]  # fmt: skip
 
 
@@ -671,47 +671,73 @@ def slip_without_s(s, u, v):
 
 def depth_mistakes(rays, triangles, slips=True):
     """Give what goes wrong with depths and, unless it is solved in another way, with hits."""
-    nearest, _, _ = depths_of(rays, triangles)
     s, u, v = hits_of(rays, triangles)["right"]
     directions = numpy_of(rays)[:, 1]
     x = directions[:, 0]
-    hit = inside(s, u, v)
     with np.errstate(invalid="ignore"):
-        first = np.take_along_axis(s, hit.argmax(1)[:, None], 1)[:, 0]
-        found = {
-            "this is s; the depth is s times the direction's x": nearest,
-            "this is the length of the way; the depth is s times the direction's x": nearest
-            * np.linalg.norm(directions, axis=1),
-            "this is the farthest hit; the nearest hides it": np.where(
-                hit.any(1), np.where(hit, s, -INF).max(1) * x, INF
-            ),
-            "this is the first triangle of the mesh that is hit, not the nearest": np.where(
-                hit.any(1), first * x, INF
-            ),
-            "this is the farthest hit, and the nearest hides it; where nothing is hit the depth is "
-            "infinity": np.where(hit, s * x[:, None], -INF).max(1),
-            "a triangle behind the ray counts as if it were before it: s >= 0, not its absolute "
-            "value": np.where(slip_without_s(s, u, v), abs(s) * x[:, None], INF).min(1),
-            "a product with False is not nothing (nan stays nan, and 0 wins the minimum): choose "
-            "with torch.where": np.where(hit, s, s * 0).min(1) * x,
-            "where nothing is hit the depth is infinity (float('inf')), not 0": np.where(
-                hit.any(1), nearest * x, 0
-            ),
-            "where nothing is hit the depth is infinity, not nan": np.where(
-                hit.any(1), nearest * x, np.nan
-            ),
-            "this is the x of the point that is hit; the depth is measured from the origin": (
-                np.where(hit.any(1), nearest * x + numpy_of(rays)[:, 0, 0], INF)
-            ),
-            "the minimum is over the wrong axis: a depth for each ray, not for each triangle": (
-                np.where(hit, s * x[:, None], INF).min(0)
-            ),
-            "the minimum over the triangles is missing": np.where(hit, s * x[:, None], INF),
-        }
+        found = wrong_numbers(s, directions, numpy_of(rays)[:, 0]) | wrong_minima(s, u, v, x)
         for text, said in slips_3d(rays, triangles).items() if slips else ():
             bad = np.where(said & ~np.isnan(s), s, INF).min(1)
             found[text] = np.where(np.isfinite(bad), bad * x, INF)
-    return found
+    # Each of these was right about what is hit.
+    return {
+        text: value(inside(s, u, v)) if callable(value) else value for text, value in found.items()
+    }
+
+
+def wrong_numbers(s, directions, origins):
+    """Give for each mistake what it makes of the nearest hit, as a function of what is hit."""
+    x = directions[:, 0]
+
+    def of_nearest(change, missed=INF):
+        def value(hit):
+            nearest = np.where(hit, s, INF).min(1)
+            with np.errstate(invalid="ignore"):
+                return np.where(hit.any(1), change(nearest), missed)
+
+        return value
+
+    length = np.linalg.norm(directions, axis=1)
+    return {
+        "this is s; the depth is s times the direction's x": of_nearest(lambda s: s),
+        "this is the length of the way; the depth is s times the direction's x": of_nearest(
+            lambda s: s * length
+        ),
+        "this is the x of the point that is hit; the depth is measured from the origin": (
+            of_nearest(lambda s: s * x + origins[:, 0])
+        ),
+        "where nothing is hit the depth is infinity (float('inf')), not 0": of_nearest(
+            lambda s: s * x, missed=0
+        ),
+        "where nothing is hit the depth is infinity, not nan": of_nearest(
+            lambda s: s * x, missed=np.nan
+        ),
+    }
+
+
+def wrong_minima(s, u, v, x):
+    """Give what comes out where the nearest hit is looked for in a wrong way."""
+    hit, depth = inside(s, u, v), s * x[:, None]
+    any_hit = hit.any(1)
+    first = np.take_along_axis(depth, hit.argmax(1)[:, None], 1)[:, 0]
+    return {
+        "this is the farthest hit; the nearest hides it": np.where(
+            any_hit, np.where(hit, depth, -INF).max(1), INF
+        ),
+        "this is the farthest hit, and the nearest hides it; where nothing is hit the depth is "
+        "infinity": np.where(hit, depth, -INF).max(1),
+        "this is the first triangle of the mesh that is hit, not the nearest": np.where(
+            any_hit, first, INF
+        ),
+        "a triangle behind the ray counts as if it were before it: s >= 0, not its absolute "
+        "value": np.where(slip_without_s(s, u, v), abs(s) * x[:, None], INF).min(1),
+        "a product with False is not nothing (nan stays nan, and 0 wins the minimum): choose "
+        "with torch.where": np.where(hit, s, s * 0).min(1) * x,
+        "the minimum is over the wrong axis: a depth for each ray, not for each triangle": (
+            np.where(hit, depth, INF).min(0)
+        ),
+        "the minimum over the triangles is missing": np.where(hit, depth, INF),
+    }
 
 
 def misses_gpu(error):
