@@ -107,6 +107,16 @@ def test_all_tracers_agree_on_the_duck(rays: torch.Tensor, triangles: torch.Tens
     assert sum(not t.missing for t in timings) >= 4
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_tracers_agree_on_the_gpu(rays: torch.Tensor, triangles: torch.Tensor) -> None:
+    tracers = {k: v for k, v in solutions.TRACERS.items() if k != "compiled kernel"}
+    timings = utils.time_tracers(tracers, rays.cuda(), triangles.cuda(), n_runs=1)
+    assert [t.name for t in timings if t.n_different] == []
+    on_gpu = solutions.raytrace_mesh_gpu(rays, triangles)
+    assert torch.allclose(on_gpu, solutions.raytrace_mesh(rays, triangles), atol=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 def test_compiled_kernel_agrees_with_the_linear_solve(

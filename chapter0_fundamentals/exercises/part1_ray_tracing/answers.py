@@ -1,5 +1,7 @@
 """0.1 Ray Tracing: pictures of triangles, by solving many small systems of equations at once."""
 
+# ruff: noqa: E741  (O is an origin)
+
 # %%
 import dataclasses
 import math
@@ -167,7 +169,7 @@ if MAIN:
 Point = Float[Tensor, " xyz"]
 
 
-def triangle_ray_intersects(A: Point, B: Point, C: Point, O: Point, D: Point) -> bool:  # noqa: E741
+def triangle_ray_intersects(A: Point, B: Point, C: Point, O: Point, D: Point) -> bool:
     """Tell whether a ray meets a triangle, its edges and corners included.
 
     Args:
@@ -226,7 +228,7 @@ def raytrace_triangle_with_bug(
 ) -> Bool[Tensor, " rays"]:
     """Tell for each ray whether it meets the triangle: not yet, there are bugs for you to find."""
     A, B, C = einops.repeat(triangle, "corner xyz -> corner rays xyz", rays=len(rays))
-    O, D = rays.unbind(-1)  # noqa: E741
+    O, D = rays.unbind(-1)
     matrices = torch.stack([-D, B - A, C - A], dim=1)
     s, u, v = torch.linalg.solve(matrices, O - A).unbind(0)  # noqa: RUF059
     return (u >= 0) & (v >= 0) & (u <= 1) & (v <= 1)
@@ -459,7 +461,7 @@ def dot(a: XYZ, b: XYZ) -> Tensor:
 
 
 def moller_trumbore(
-    O: Float[Tensor, "xyz *#shape"],  # noqa: E741
+    O: Float[Tensor, "xyz *#shape"],
     D: Float[Tensor, "xyz *#shape"],
     A: Float[Tensor, "xyz *#shape"],
     B: Float[Tensor, "xyz *#shape"],
@@ -484,7 +486,7 @@ def moller_trumbore(
 
 
 def _depths_by_moller_trumbore(rays: Tensor, triangles: Tensor) -> Tensor:
-    O, D = einops.rearrange(rays, "rays p xyz -> p xyz rays 1")  # noqa: E741
+    O, D = einops.rearrange(rays, "rays p xyz -> p xyz rays 1")
     A, B, C = einops.rearrange(triangles, "triangles corner xyz -> corner xyz 1 triangles")
     s = moller_trumbore(O, D, A, B, C).amin(dim=1)
     return torch.where(s.isfinite(), s * rays[:, 1, 0], math.inf)

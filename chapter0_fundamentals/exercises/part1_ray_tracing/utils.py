@@ -584,7 +584,7 @@ def raytrace_embree(rays: Float[Tensor, "rays 2 3"], scene: Any) -> Float[Tensor
     """Find the depth of a mesh along each ray with Intel's Embree, on one core."""
     import torch
 
-    origins, directions = (np.ascontiguousarray(rows) for rows in _numpy(rays.unbind(1)))
+    origins, directions = (np.ascontiguousarray(rows) for rows in _numpy(rays).swapaxes(0, 1))
     s = torch.from_numpy(scene.run(origins, directions, query="DISTANCE"))
     return torch.where(s < 1e30, s * rays[:, 1, 0].cpu(), torch.inf)
 
