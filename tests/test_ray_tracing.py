@@ -16,6 +16,9 @@ make_importable(find_section("0.1"))
 from part1_ray_tracing import solutions, utils  # noqa: E402
 from part1_ray_tracing.mesh import make  # noqa: E402
 
+# Other tests of this process fork, and a child hangs if its parent has used several threads.
+torch.set_num_threads(1)
+
 
 @pytest.fixture
 def rays() -> torch.Tensor:
