@@ -624,11 +624,8 @@ def time_tracers(
             ready = prepare(triangles) if prepare else triangles
             prepare_s = time.perf_counter() - start
             depths = trace(rays, ready).cpu()  # warms up: a compiler may run
-            start = time.perf_counter()
+            trace_s = _fastest(lambda trace=trace, ready=ready: trace(rays, ready), n_runs)
             memory = _peak_memory(lambda trace=trace, ready=ready: trace(rays, ready))
-            trace_s = time.perf_counter() - start
-            if trace_s < _SLOW_S:
-                trace_s = _fastest(lambda trace=trace, ready=ready: trace(rays, ready), n_runs)
         except Missing as missing:
             timings.append(Timing(name, missing=str(missing)))
             continue
@@ -657,9 +654,6 @@ def compare_speed(
             f"{t.name:26}{1000 * t.prepare_s:7,.1f} ms{1000 * t.trace_s:9,.1f} ms{times:>8}×"
             f"{t.memory_mib:7,.0f} MiB{t.n_different:>11,}"
         )
-
-
-_SLOW_S = 5.0
 
 
 def _fastest(run: Callable[[], Any], n_runs: int, budget_s: float = 4.0) -> float:
