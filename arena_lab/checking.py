@@ -103,7 +103,11 @@ def find_checks(section: Section) -> list[Check]:
 
 
 def run(
-    section: Section, exercises: Iterable[Exercise] | None = None, *, solutions: bool = False
+    section: Section,
+    exercises: Iterable[Exercise] | None = None,
+    *,
+    solutions: bool = False,
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> Iterator[Verdict]:
     """Check answers and give each exercise's verdict, in the order of the page.
 
@@ -111,6 +115,7 @@ def run(
         section: The section.
         exercises: Which of its exercises; all by default.
         solutions: Check our `solutions.py` instead of the learner's `answers.py`.
+        interrupted: Once it says yes, what runs is ended, and no more verdicts come.
 
     Raises:
         LabError: The file with the answers is missing or cannot be read.
@@ -131,14 +136,19 @@ def run(
         if not set(e.names) <= unwritten
     ]
     done: dict[str, list[TestVerdict]] = {e.name: [] for e in wanted}
-    outcomes = isolation.run_all(jobs, workers=_workers(), memory=_memory())
+    outcomes = isolation.run_all(
+        jobs, workers=_workers(), memory=_memory(), interrupted=interrupted
+    )
     for exercise in wanted:
         mine = done[exercise.name]
         if set(exercise.names) <= unwritten:
             yield _verdict(exercise, NOT_STARTED, [])
             continue
         while len(mine) < len(tests[exercise.name]):
-            name, number, outcome = next(outcomes)
+            ended = next(outcomes, None)
+            if ended is None:
+                return
+            name, number, outcome = ended
             done[name].append(_test_verdict(tests[name][number], outcome, path))
         yield _verdict(exercise, _status(mine), mine)
 

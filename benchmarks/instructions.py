@@ -1,6 +1,6 @@
 """Time the instruction site in Chromium: the first page in a new browser, and a switch of pages.
 
-Run with `python benchmarks/site.py`; prints medians of ten as a table, with the machine. Both times
+Run with `python benchmarks/instructions.py`; prints medians of ten as a table, with the machine. Both times
 are the browser's own: until the page's heading and its last element are there and painted.
 """
 
