@@ -88,6 +88,10 @@ RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs
 RUN useradd --uid 1000 --create-home --shell /bin/bash learner \
     && install -d -m 1777 /home/learner /home/learner/.vscode-server \
     && install -d -o learner -g learner /lab \
+    # Login shells, such as JupyterLab's terminals and an editor's, set PATH anew; and a prompt
+    # would complain about a user without a name.
+    && printf '%s\n' 'PATH=/opt/venv/bin:$PATH' > /etc/profile.d/arena-lab.sh \
+    && printf '%s\n' 'PS1="lab:\w\$ "' >> /etc/bash.bashrc \
     && rm -f /var/log/*log
 ENV HOME=/home/learner USER=learner LOGNAME=learner SHELL=/bin/bash LANG=C.UTF-8 \
     PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \

@@ -1,7 +1,7 @@
 """Start and stop the container: `python3 -m arena_lab.compose up|down|shell|build`.
 
 Runs on the host before there is an environment, so: standard library only, Python 3.9 or later.
-`up` leaves its findings in .env, after which `docker compose up` does the same by itself.
+`up` and `build` leave their findings in .env, after which `docker compose up` does the same.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _PORT = 8888
 _PORTS_TO_TRY = 50
 _SECONDS_TO_START = 120
 
-_BEGIN = "# Written by ./inv up; a line of yours outside of this block wins.\n"
-_END = "# End of what ./inv up wrote.\n"
+_BEGIN = "# Written by ./inv up and build; a line of yours outside of this block wins.\n"
+_END = "# End of what ./inv wrote.\n"
 
 
 def up(flavour: str | None = None, port: int | None = None) -> None:
@@ -49,17 +49,7 @@ def up(flavour: str | None = None, port: int | None = None) -> None:
             failed, or the lab does not start.
     """
     compose = _compose()
-    info = image.docker_info()
-    verdict = _choose_flavour(flavour, gpu.decide(gpu.look(info)))
-    chosen = _choose_port(port)
-    if setting("ARENA_LAB_IMAGE"):
-        _fetch(setting("ARENA_LAB_IMAGE"))
-    else:
-        image.build()
-    secret = token()
-    values = settings(info, verdict, chosen)
-    _give_to_owner(STATE, *STATE.iterdir())
-    write_env(values)
+    info, verdict, chosen = _prepare(flavour, port)
     try:
         _start(compose, chosen)
     except _NoDevice as error:
@@ -70,7 +60,27 @@ def up(flavour: str | None = None, port: int | None = None) -> None:
     _await(compose, chosen)
     if verdict.flavour == "gpu":
         _confirm_gpu(compose)
-    print(f"http://127.0.0.1:{chosen}/lab?token={secret}", flush=True)
+    print(f"http://127.0.0.1:{chosen}/lab?token={token()}", flush=True)
+
+
+def build(tag: str | None = None) -> None:
+    """Build the image and write .env: all of `up` but the start.
+
+    Args:
+        tag: A name for an image with the course inside, for a class; .env then stays as it is.
+
+    Raises:
+        LabError: As for `up`.
+    """
+    started = time.monotonic()
+    if tag:
+        image.build(tag)
+    else:
+        _compose()
+        _prepare(None, None)
+    name = tag or setting("ARENA_LAB_IMAGE") or image.IMAGE
+    size = int(capture(["docker", "image", "inspect", "--format={{.Size}}", name]).stdout or 0)
+    print(f"{name}: {size / 1e9:.2f} GB, in {time.monotonic() - started:.0f} s", flush=True)
 
 
 def down() -> None:
@@ -138,6 +148,21 @@ def write_env(values: Mapping[str, str], path: Path = ENV) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _prepare(flavour: str | None, port: int | None) -> tuple[dict[str, Any], gpu.Verdict, int]:
+    """Choose how the lab starts, see to its image, and write .env."""
+    info = image.docker_info()
+    verdict = _choose_flavour(flavour, gpu.decide(gpu.look(info)))
+    chosen = _choose_port(port)
+    if setting("ARENA_LAB_IMAGE"):
+        _fetch(setting("ARENA_LAB_IMAGE"))
+    else:
+        image.build()
+    token()
+    _give_to_owner(STATE, *STATE.iterdir())
+    write_env(settings(info, verdict, chosen))
+    return info, verdict, chosen
 
 
 class _NoDevice(Exception):
@@ -341,10 +366,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands.add_parser("down", help="stop the lab")
     commands.add_parser("shell", help="open a shell in the running lab")
-    building = commands.add_parser("build", help="build the image")
+    building = commands.add_parser("build", help="build the image, and write .env")
     building.add_argument("--tag", help="with the course inside, for a class, under this name")
     given = vars(parser.parse_args(arguments))
-    command = {"up": up, "down": down, "shell": shell, "build": image.build}[given.pop("command")]
+    command = {"up": up, "down": down, "shell": shell, "build": build}[given.pop("command")]
     try:
         command(**given)
     except LabError as error:

@@ -23,7 +23,7 @@ INFO = {"MemTotal": 16 << 30, "SecurityOptions": ["name=seccomp,profile=builtin"
 ANSWERS = {
     "compose version": "echo Docker Compose version v2.26.1",
     "info": 'echo \'{"DockerRootDir": "/", "MemTotal": 17179869184}\'',
-    "image inspect": "echo []",
+    "image inspect": "echo 7468000000",
     "ps": "true",
 }
 
@@ -179,7 +179,28 @@ def test_build_says_which_step_it_has_come_to(run):
     ]
     script = "; ".join(f"echo '{line}'" for line in lines)
     done = run("build", answers={**ANSWERS, "build": script})
-    assert done.stdout.splitlines() == ["  building: torch and CUDA, 3 GB to fetch the first time"]
+    said = [line for line in done.stdout.splitlines() if "building" in line]
+    assert said == ["  building: torch and CUDA, 3 GB to fetch the first time"]
+
+
+def test_build_says_how_big_the_image_is(run):
+    done = run("build", answers={**ANSWERS, "build": "true"})
+    assert re.fullmatch(r"arena-lab:local: 7\.47 GB, in \d+ s", done.stdout.splitlines()[-1]), (
+        done.stderr
+    )
+
+
+def test_build_leaves_in_env_what_compose_needs(run, checkout):
+    assert run("build", answers={**ANSWERS, "build": "true"}).returncode == 0
+    values = dict(image.assignments((checkout / ".env").read_text()))
+    assert values["COMPOSE_FILE"] == "docker-compose.yml"
+    assert values["ARENA_LAB_UID"] == str(checkout.stat().st_uid)
+    assert (checkout / ".lab" / "token").stat().st_size
+
+
+def test_build_for_a_class_leaves_env_alone(run, checkout):
+    assert run("build", "--tag", "lab:class", answers={**ANSWERS, "build": "true"}).returncode == 0
+    assert not (checkout / ".env").exists()
 
 
 def test_first_build_wants_room_on_the_disk(monkeypatch):
