@@ -69,7 +69,7 @@ def test_hints_come_all_at_once_where_none_can_be_remembered(
     monkeypatch.setattr(guide, "STATE", tmp_path / "file")
     text = shown(guide.next_hint(section, section.find("double")))
     assert "Hint 2 of 2" in text
-    assert "cannot be written" in text
+    assert "All hints at once" in text
 
 
 def test_exercise_without_hint_says_so(section: Section) -> None:

@@ -34,15 +34,18 @@ async def _ready(app: Any) -> None:
 
 async def _start_site(app: Any) -> None:
     """Start the instruction site before somebody asks for it, by asking for it."""
-    from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
+    # Not Tornado's client: it looks the address up in a thread, which a Ctrl-C during the start
+    # leaves behind and the end of the process then waits for.
+    from aiohttp import ClientError, ClientSession, ClientTimeout
 
     host = app.ip if app.ip not in ("", "0.0.0.0") else "127.0.0.1"
-    request = HTTPRequest(
-        f"http://{host}:{app.port}{app.base_url}site/",
-        headers={"Authorization": f"token {app.identity_provider.token}"},
-        request_timeout=120,
-    )
+    url = f"http://{host}:{app.port}{app.base_url}site/"
+    headers = {"Authorization": f"token {app.identity_provider.token}"}
     try:
-        await AsyncHTTPClient().fetch(request)
-    except (HTTPError, OSError) as error:
+        async with (
+            ClientSession(headers=headers, timeout=ClientTimeout(120)) as session,
+            session.get(url) as answer,
+        ):
+            answer.raise_for_status()
+    except (ClientError, OSError) as error:
         app.log.error("the instruction site did not start: %s", error)
