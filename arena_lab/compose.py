@@ -10,7 +10,6 @@ import argparse
 import http.client
 import os
 import re
-import shlex
 import shutil
 import socket
 import ssl
@@ -84,17 +83,32 @@ def build(tag: str | None = None) -> None:
 
 
 def down() -> None:
-    """Stop the container and remove it; answers and data stay."""
-    _run([*_compose(), "down"])
+    """Stop the container and remove it; answers and data stay.
+
+    Raises:
+        LabError: Docker is missing or refuses.
+    """
+    compose = _compose()
+    image.docker_info()
+    # As the containers know it: somebody may have removed .env, and with it the project's name.
+    label = '--format={{.Label "com.docker.compose.project"}}'
+    projects = set(capture(["docker", "ps", "--all", "--filter", _ours(), label]).stdout.split())
+    for project in projects:
+        done = capture([*compose, "--project-name", project, "down"])
+        if done.returncode:
+            raise LabError(f"the lab could not be stopped: {_last_line(done)}")
+    print(f"Stopped; answers and data are in {ROOT}." if projects else "The lab is not running.")
 
 
 def shell() -> None:
     """Open a shell in the running container."""
-    compose = _compose()
-    if not _containers("running"):
+    _compose()
+    image.docker_info()
+    running = _containers("running")
+    if not running:
         raise LabError("the lab is not running; start it with: ./inv up")
-    command = [*compose, "exec", "lab", "bash"]
-    sys.exit(subprocess.run(command, cwd=ROOT, env=image.environment()).returncode)
+    terminal = "-it" if sys.stdin.isatty() and sys.stdout.isatty() else "-i"
+    sys.exit(subprocess.run(["docker", "exec", terminal, running[0], "bash"]).returncode)
 
 
 def settings(info: Mapping[str, Any], verdict: gpu.Verdict, port: int) -> dict[str, str]:
@@ -133,7 +147,7 @@ def write_env(values: Mapping[str, str], path: Path = ENV) -> None:
     """Put values into .env, beside the lines that somebody else wrote there."""
     path = path.resolve()
     theirs = _others_lines(path)
-    taken = {key for key, _ in assignments(theirs)}
+    taken = {key for key, value in assignments(theirs) if value}
     ours = [f"{key}={value}\n" for key, value in values.items() if key not in taken]
     if theirs and not theirs.endswith("\n"):
         theirs += "\n"
@@ -197,7 +211,8 @@ def _compose() -> list[str]:
 
 
 def _others_lines(path: Path) -> str:
-    return re.sub(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}", "", read(path), flags=re.DOTALL)
+    block = rf"{re.escape(_BEGIN)}(?:\w+=.*\n)*{re.escape(_END)}"
+    return re.sub(block, "", read(path)).replace(_BEGIN, "").replace(_END, "")
 
 
 def _owner() -> tuple[int, int]:
@@ -221,15 +236,12 @@ def _hand_over_certificates() -> str:
     return "/lab/.lab/ca.pem"
 
 
-def _run(command: list[str]) -> None:
-    if status := subprocess.run(command, cwd=ROOT, env=image.environment()).returncode:
-        raise LabError(f"{shlex.join(command)} failed with status {status}, for the reason above")
-
-
 def _fetch(name: str) -> None:
     """Get a ready image, where it is not here."""
     if capture(["docker", "image", "inspect", name]).returncode:
-        _run(["docker", "pull", name])
+        command = ["docker", "pull", name]
+        if subprocess.run(command, cwd=ROOT, env=image.environment()).returncode:
+            raise LabError(f"{name}, which ARENA_LAB_IMAGE names, could not be fetched")
 
 
 def _choose_port(asked: int | None) -> int:
@@ -285,10 +297,18 @@ def _who_has(port: int) -> str:
 
 def _containers(status: str) -> list[str]:
     """Give the containers that Compose made for this checkout."""
-    label = f"label=com.docker.compose.project.working_dir={ROOT}"
-    return capture(
-        ["docker", "ps", "-aq", "--filter", label, "--filter", f"status={status}"]
-    ).stdout.split()
+    state = f"status={status}"
+    return capture(["docker", "ps", "-aq", "--filter", _ours(), "--filter", state]).stdout.split()
+
+
+def _ours() -> str:
+    return f"label=com.docker.compose.project.working_dir={ROOT}"
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Give what a command said last, which is where Docker says what is wrong."""
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    return lines[-1] if lines else f"status {done.returncode}"
 
 
 def _running_port() -> int | None:
@@ -304,14 +324,13 @@ def _start(compose: list[str], port: int) -> None:
     if done.returncode == 0:
         return
     said = done.stdout + done.stderr
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
     if refused := re.search(
         r"could not select device driver|nvidia-container-cli|CDI device.*", said
     ):
         raise _NoDevice(refused[0])
     if re.search(r"port is already allocated|address already in use", said):
         raise LabError(f"{_who_has(port)}; take another: ./inv up --port {_next_free(port)}")
-    raise LabError(f"the container could not be started: {lines[-1] if lines else done.returncode}")
+    raise LabError(f"the container could not be started: {_last_line(done)}")
 
 
 def _await(compose: list[str], port: int) -> None:

@@ -143,6 +143,28 @@ def test_shell_says_how_to_start_the_lab(run):
     assert_fails(run("shell", answers=ANSWERS), "the lab is not running; start it with: ./inv up")
 
 
+def test_down_says_that_nothing_runs(run):
+    done = run("down", answers=ANSWERS)
+    assert (done.returncode, done.stdout) == (0, "The lab is not running.\n")
+
+
+def test_down_stops_what_runs_whatever_env_says(run, checkout):
+    answers = {
+        "ps --all --filter label=": "echo some-project",
+        "compose --project-name some-project down": "true",
+        **ANSWERS,
+    }
+    done = run("down", answers=answers)
+    assert done.stdout == f"Stopped; answers and data are in {checkout}.\n"
+
+
+@pytest.mark.parametrize("command", ["down", "shell", "build"])
+def test_every_command_says_how_to_start_docker(run, command):
+    refusal = "Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?"
+    done = run(command, answers={**ANSWERS, "info": f"echo '{refusal}' >&2; exit 1"})
+    assert_fails(done, "Docker does not run", "sudo systemctl start docker")
+
+
 def test_build_shows_the_end_of_what_failed_and_keeps_the_rest(run, checkout):
     steps = "for i in $(seq 300); do echo \"#13 $i line\"; done; echo '#13 ERROR: broken'; exit 1"
     done = run("build", answers={**ANSWERS, "build": steps})
@@ -278,6 +300,25 @@ def test_env_gives_way_to_a_line_of_the_learner(tmp_path):
     compose.write_env({"ARENA_LAB_MEMORY": "8g", "ARENA_LAB_PORT": "8888"}, path)
     values = dict(image.assignments(path.read_text()))
     assert values == {"ARENA_LAB_MEMORY": "32g", "ARENA_LAB_PORT": "8888"}
+
+
+def test_env_fills_a_line_that_was_left_empty(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("ARENA_LAB_PORT=\n")
+    compose.write_env({"ARENA_LAB_PORT": "8889"}, path)
+    assert dict(image.assignments(path.read_text())) == {"ARENA_LAB_PORT": "8889"}
+
+
+@pytest.mark.parametrize("lost", [compose._BEGIN, compose._END], ids=["begin", "end"])
+def test_env_keeps_lines_around_a_block_that_is_no_longer_whole(tmp_path, lost):
+    path = tmp_path / ".env"
+    compose.write_env({"ARENA_LAB_PORT": "8888"}, path)
+    path.write_text("BEFORE=1\n" + path.read_text().replace(lost, "") + "AFTER=1\n")
+    for _ in range(2):
+        compose.write_env({"ARENA_LAB_PORT": "8889", "ARENA_LAB_UID": "7"}, path)
+    assert path.read_text() == (
+        f"BEFORE=1\nARENA_LAB_PORT=8888\nAFTER=1\n{compose._BEGIN}ARENA_LAB_UID=7\n{compose._END}"
+    )
 
 
 def test_env_is_for_its_owner_only(tmp_path):
