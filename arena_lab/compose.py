@@ -320,6 +320,11 @@ def _running_port() -> int | None:
 
 
 def _start(compose: list[str], port: int) -> None:
+    opened = ["--filter", _ours(), "--filter", "label=devcontainer.local_folder"]
+    if capture(["docker", "ps", "--quiet", *opened]).stdout.strip():
+        # Compose would make the container anew, for it knows nothing of what the editor added.
+        print("It runs already, opened by an editor.", flush=True)
+        return
     done = capture([*compose, "up", "--detach", "--no-build", "--remove-orphans"])
     if done.returncode == 0:
         return

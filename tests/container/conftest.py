@@ -126,10 +126,14 @@ class Checkout:
         assert found, done.stdout
         return Lab(int(found[1]), found[2])
 
-    def compose(self, *arguments: str, check: bool = True) -> Done:
-        """Run Compose with nothing but what ./inv left in .env."""
+    def compose(self, *arguments: str, check: bool = True, **environment: str) -> Done:
+        """Run Compose with nothing but what ./inv left in .env, and what a test says."""
         done = subprocess.run(
-            ["docker", "compose", *arguments], cwd=self.folder, capture_output=True, text=True
+            ["docker", "compose", *arguments],
+            cwd=self.folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
