@@ -1,11 +1,14 @@
 """./inv up, down, shell and plain Compose, as they work together."""
 
+import http.server
 import json
 import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -86,13 +89,18 @@ def test_plain_compose_does_the_same_once_env_is_there(another):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a checkout to somebody")
-def test_plain_compose_works_without_env_for_the_usual_first_user(make_checkout, image_name):
+def test_plain_compose_builds_and_starts_for_the_usual_first_user(
+    make_checkout, image_name, docker
+):
     checkout = make_checkout(DEFAULT_USER)
-    checkout.compose("up", "--detach", "--wait", ARENA_LAB_PORT=free_port())
+    settings = {"ARENA_LAB_IMAGE": "arena-lab:plain", "ARENA_LAB_PORT": free_port()}
+    done = checkout.compose("up", "--detach", "--wait", **settings)
+    assert "Pulling" not in done.stdout + done.stderr
     token = (checkout.folder / ".lab" / "token").read_text()
     assert f"/lab?token={token}" in checkout.compose("logs", "lab").stdout
     assert checkout.owner(".lab/token") == DEFAULT_USER
     checkout.compose("down")
+    docker("image", "rm", "arena-lab:plain")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a checkout to somebody")
@@ -100,6 +108,50 @@ def test_plain_compose_without_env_tells_another_user_what_to_do(another):
     done = another.compose("up", "--no-log-prefix", check=False, ARENA_LAB_PORT=free_port())
     said = f"set ARENA_LAB_UID={another.user} and ARENA_LAB_GID={another.user} in .env"
     assert said in done.stdout + done.stderr
+
+
+# A network with certificates of its own
+
+
+@pytest.fixture
+def private_server(docker, tmp_path):
+    """An HTTPS server on Docker's bridge; gives its address and the certificate to trust."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl here to make a certificate with")
+    ip = docker("network", "inspect", "bridge", "--format={{(index .IPAM.Config 0).Gateway}}")
+    names = ("-subj", "/CN=lab", "-addext", f"subjectAltName=IP:{ip.strip()}")
+    key, certificate = tmp_path / "key.pem", tmp_path / "ca.pem"
+    files = ("-keyout", key, "-out", certificate)
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    subprocess.run([*command, *names, *files], check=True, capture_output=True)
+    server = http.server.HTTPServer((ip.strip(), 0), http.server.SimpleHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://{ip.strip()}:{server.server_port}/", certificate
+    server.shutdown()
+    server.server_close()
+
+
+FETCH = {
+    "requests": "import requests; print(requests.get('{}').status_code)",
+    "urllib": "import urllib.request as r; print(r.urlopen('{}').status)",
+}
+
+
+def test_certificates_of_the_network_are_trusted_inside(another, private_server):
+    address, certificate = private_server
+    another.up(ARENA_LAB_CA=str(certificate))
+    for program in FETCH.values():
+        assert another.shell(f'python -c "{program.format(address)}"') == "200"
+
+
+def test_other_certificates_are_not_trusted(started, private_server):
+    checkout, _ = started
+    for program in FETCH.values():
+        said = checkout.shell(f'python -c "{program.format(private_server[0])}"', check=False)
+        assert "CERTIFICATE_VERIFY_FAILED" in said
 
 
 # Using and stopping
