@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,6 +193,24 @@ def checkout(make_checkout: Callable[[int], Checkout], image_name: str) -> Check
 def lab(checkout: Checkout) -> Lab:
     """A lab that many tests share."""
     return checkout.up()
+
+
+@pytest.fixture(scope="session")
+def wait_for_lab() -> Callable[[int, Path], Lab]:
+    """Wait until the lab of a checkout answers, and give it."""
+
+    def wait(port: int, folder: Path) -> Lab:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                lab = Lab(port, (folder / ".lab" / "token").read_text())
+                if lab.ask("GET", "/api")[0] == 200:
+                    return lab
+            except (OSError, http.client.HTTPException):
+                assert time.monotonic() < deadline, "no lab answers"
+                time.sleep(0.2)
+
+    return wait
 
 
 @pytest.fixture
