@@ -416,12 +416,32 @@ def test_host_side_needs_the_standard_library_alone():
     }
 
 
-def test_example_of_settings_names_all_that_compose_reads():
+def settings_read() -> set[str]:
+    """What Compose and the build read of the environment."""
     files = ("docker-compose.yml", "docker-compose.gpu.yml")
     text = "".join((ROOT / file).read_text() for file in files)
-    example = (ROOT / ".env.example").read_text()
     # What is written after a dollar, and what is handed through without a value.
     named = set(re.findall(r"\$\{(\w+)", text)) | set(re.findall(r"^ +([A-Z_]+):$", text, re.M))
+    named |= set(re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(), re.M))
     # The path inside of the container follows from ARENA_LAB_CA.
-    named.remove("ARENA_LAB_CA_INSIDE")
-    assert {name for name in named if f"#{name}=" not in example} == set()
+    return (named - {"ARENA_LAB_CA_INSIDE"}) | {"ARENA_LAB_CA", "PIP_INDEX_URL"}
+
+
+def settings_of_example() -> set[str]:
+    return set(re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(), re.M))
+
+
+def test_example_of_settings_names_what_is_read_and_nothing_else():
+    assert settings_of_example() == settings_read() | {"COMPOSE_FILE"}  # which is its own
+
+
+def test_guide_explains_every_setting():
+    guide = (ROOT / "docs" / "container.md").read_text()
+    written = settings_of_example() | set(compose.settings(INFO, CPU, 8888))
+    assert {name for name in written if f"`{name}`" not in guide} == set()
+
+
+def test_compose_has_every_setting_of_the_block(monkeypatch, tmp_path):
+    cdi = gpu.Verdict("gpu", "", driver="cdi", devices="nvidia.com/gpu=all")
+    written = set(compose.settings(INFO, cdi, 8888)) - {"COMPOSE_FILE", "COMPOSE_PROJECT_NAME"}
+    assert written <= settings_read()
