@@ -246,7 +246,7 @@ def rows() -> Iterator[Row]:
     with checkout() as folder:
         size, torch = inspect(IMAGE)["Size"], installed_size("torch", "torchvision")
         yield Row(
-            "image, against torch, torchvision and their needs",
+            "image, against torch and torchvision",
             f"{size / torch:.3f}× ({size / 1e9:.2f} of {torch / 1e9:.2f} GB)",
             "≤ 1.05×",
         )
@@ -255,7 +255,7 @@ def rows() -> Iterator[Row]:
         yield Row("start → /lab answers", f"{median['/lab']:.1f} s", "≤ 4 s")
         ratio = median["cell"] / median["import"]
         yield Row(
-            "start → first cell has run import torch",
+            "start → first cell ran import torch",
             f"{median['cell']:.1f} s, {ratio:.1f}× import torch",
             "≤ 8 s",
         )

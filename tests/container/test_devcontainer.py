@@ -37,13 +37,15 @@ def cli(tmp_path_factory, image_name):
 
 
 @pytest.fixture(scope="module")
-def opened(cli, make_checkout):
+def opened(cli, make_checkout, docker):
     """A checkout that an editor opened, and what it logged."""
     checkout = make_checkout(4242)
     answer, log = cli(checkout, "up")
     assert json.loads(answer.splitlines()[-1])["outcome"] == "success", log
     yield checkout, log
-    checkout.compose("down", "--volumes", check=False)
+    volumes = [m["Name"] for m in checkout.container()["Mounts"] if m["Type"] == "volume"]
+    checkout.compose("down")
+    docker("volume", "rm", *volumes)
 
 
 def inside(cli, checkout, *command: str) -> str:
