@@ -23,7 +23,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_1
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 2/5, importance 2/5, about 5 minutes
 
 # %%
 def einops_figure_1(
@@ -43,7 +43,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_2
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 2/5, importance 2/5, about 5 minutes
 
 # %%
 def einops_figure_2(
@@ -63,7 +63,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_3
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 3/5, importance 2/5, about 6 minutes
 
 # %%
 def einops_figure_3(
@@ -83,7 +83,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_4
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 3/5, importance 2/5, about 5 minutes
 
 # %%
 def einops_figure_4(
@@ -103,7 +103,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_5
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 3/5, importance 2/5, about 6 minutes
 
 # %%
 def einops_figure_5(
@@ -123,7 +123,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_6
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 3/5, importance 2/5, about 6 minutes
 
 # %%
 def einops_figure_6(
@@ -143,7 +143,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_7
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 2/5, importance 2/5, about 4 minutes
 
 # %%
 def einops_figure_7(
@@ -163,7 +163,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_8
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 4/5, importance 2/5, about 8 minutes
 
 # %%
 def einops_figure_8(
@@ -186,7 +186,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_9
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 2/5, importance 2/5, about 4 minutes, optional
 
 # %%
 def einops_figure_9(
@@ -206,7 +206,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_10
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 3/5, importance 2/5, about 4 minutes, optional
 
 # %%
 def einops_figure_10(
@@ -226,7 +226,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_11
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 3/5, importance 2/5, about 4 minutes, optional
 
 # %%
 def einops_figure_11(
@@ -246,7 +246,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_12
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Pictures · difficulty 4/5, importance 2/5, about 6 minutes, optional
 
 # %%
 def einops_figure_12(
@@ -269,7 +269,7 @@ if MAIN:
 # %% [markdown]
 # ### rearrange_1
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 3 minutes
 
 # %%
 def rearrange_1() -> Int[Tensor, "3 2"]:
@@ -283,7 +283,7 @@ if MAIN:
 # %% [markdown]
 # ### rearrange_2
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 2 minutes
 
 # %%
 def rearrange_2() -> Int[Tensor, "2 3"]:
@@ -297,7 +297,7 @@ if MAIN:
 # %% [markdown]
 # ### temperatures_average
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 5 minutes
 
 # %%
 def temperatures_average(temps: Float[Tensor, " days"]) -> Float[Tensor, " days//7"]:
@@ -316,7 +316,7 @@ if MAIN:
 # %% [markdown]
 # ### temperatures_differences
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 5 minutes
 
 # %%
 def temperatures_differences(temps: Float[Tensor, " days"]) -> Float[Tensor, " days"]:
@@ -335,7 +335,7 @@ if MAIN:
 # %% [markdown]
 # ### temperatures_normalized
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 5 minutes
 
 # %%
 def temperatures_normalized(temps: Float[Tensor, " days"]) -> Float[Tensor, " days"]:
@@ -355,7 +355,7 @@ if MAIN:
 # %% [markdown]
 # ### normalize_rows
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 4 minutes
 
 # %%
 def normalize_rows(matrix: Float[Tensor, "rows cols"]) -> Float[Tensor, "rows cols"]:
@@ -374,7 +374,7 @@ if MAIN:
 # %% [markdown]
 # ### cos_sim_matrix
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 4 minutes
 
 # %%
 def cos_sim_matrix(matrix: Float[Tensor, "rows cols"]) -> Float[Tensor, "rows rows"]:
@@ -393,7 +393,7 @@ if MAIN:
 # %% [markdown]
 # ### sample_distribution
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 6 minutes
 
 # %%
 def sample_distribution(probs: Float[Tensor, " outcomes"], n: int) -> Int[Tensor, " {n}"]:
@@ -413,7 +413,7 @@ if MAIN:
 # %% [markdown]
 # ### classifier_accuracy
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 4 minutes
 
 # %%
 def classifier_accuracy(
@@ -435,7 +435,7 @@ if MAIN:
 # %% [markdown]
 # ### total_price_indexing
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 3 minutes
 
 # %%
 def total_price_indexing(prices: Float[Tensor, " goods"], items: Int[Tensor, " bought"]) -> float:
@@ -454,7 +454,7 @@ if MAIN:
 # %% [markdown]
 # ### gather_2d
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 5 minutes
 
 # %%
 def gather_2d(
@@ -476,7 +476,7 @@ if MAIN:
 # %% [markdown]
 # ### total_price_gather
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 3 minutes
 
 # %%
 def total_price_gather(prices: Float[Tensor, " goods"], items: Int[Tensor, " bought"]) -> float:
@@ -495,7 +495,7 @@ if MAIN:
 # %% [markdown]
 # ### integer_array_indexing
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 5 minutes
 
 # %%
 def integer_array_indexing(
@@ -517,7 +517,7 @@ if MAIN:
 # %% [markdown]
 # ### batched_logsumexp
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 6 minutes
 
 # %%
 def batched_logsumexp(matrix: Float[Tensor, "batch n"]) -> Float[Tensor, " batch"]:
@@ -533,7 +533,7 @@ if MAIN:
 # %% [markdown]
 # ### batched_softmax
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 4 minutes
 
 # %%
 def batched_softmax(matrix: Float[Tensor, "batch n"]) -> Float[Tensor, "batch n"]:
@@ -550,7 +550,7 @@ if MAIN:
 # %% [markdown]
 # ### batched_logsoftmax
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 4 minutes
 
 # %%
 def batched_logsoftmax(matrix: Float[Tensor, "batch n"]) -> Float[Tensor, "batch n"]:
@@ -566,7 +566,7 @@ if MAIN:
 # %% [markdown]
 # ### batched_cross_entropy_loss
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 6 minutes
 
 # %%
 def batched_cross_entropy_loss(
@@ -589,7 +589,7 @@ if MAIN:
 # %% [markdown]
 # ### collect_rows
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 2 minutes
 
 # %%
 def collect_rows(
@@ -605,7 +605,7 @@ if MAIN:
 # %% [markdown]
 # ### collect_columns
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 2 minutes
 
 # %%
 def collect_columns(
@@ -621,7 +621,7 @@ if MAIN:
 # %% [markdown]
 # ### einsum_trace
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Einsum · difficulty 2/5, importance 4/5, about 4 minutes
 
 # %%
 def einsum_trace(mat: Float[Arr, "n n"]) -> Float[Scalar, ""]:
@@ -635,7 +635,7 @@ if MAIN:
 # %% [markdown]
 # ### einsum_mv
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Einsum · difficulty 2/5, importance 4/5, about 4 minutes
 
 # %%
 def einsum_mv(mat: Float[Arr, "rows cols"], vec: Float[Arr, " cols"]) -> Float[Arr, " rows"]:
@@ -649,7 +649,7 @@ if MAIN:
 # %% [markdown]
 # ### einsum_mm
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Einsum · difficulty 2/5, importance 4/5, about 4 minutes
 
 # %%
 def einsum_mm(mat1: Float[Arr, "rows n"], mat2: Float[Arr, "n cols"]) -> Float[Arr, "rows cols"]:
@@ -663,7 +663,7 @@ if MAIN:
 # %% [markdown]
 # ### einsum_inner
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Einsum · difficulty 2/5, importance 4/5, about 3 minutes
 
 # %%
 def einsum_inner(vec1: Float[Arr, " n"], vec2: Float[Arr, " n"]) -> Float[Scalar, ""]:
@@ -677,7 +677,7 @@ if MAIN:
 # %% [markdown]
 # ### einsum_outer
 #
-# 0.0 · Exercises · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Einsum · difficulty 2/5, importance 4/5, about 3 minutes
 
 # %%
 def einsum_outer(vec1: Float[Arr, " rows"], vec2: Float[Arr, " cols"]) -> Float[Arr, "rows cols"]:
