@@ -125,3 +125,49 @@ def _pixels(array: Arr) -> Arr:
 def _is_picture(array: Arr) -> bool:
     in_colour = array.ndim == 3 and array.shape[0] == 3
     return (array.ndim == 2 or in_colour) and array.size > 0 and array.dtype.kind in "fiu"
+
+
+def descent_by_learning_rate() -> "go.Figure":
+    """Show 20 steps of gradient descent on x² + 10y², with a slider for the learning rate."""
+    import plotly.graph_objects as go
+
+    rates = [0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.09, 0.095, 0.099, 0.1, 0.101, 0.105, 0.11]
+    shown_first = rates.index(0.04)
+    x, y = np.linspace(-5, 5, 61), np.linspace(-3, 3, 41)
+    figure = go.Figure(
+        go.Contour(
+            x=x,
+            y=y,
+            z=x**2 + 10 * y[:, None] ** 2,
+            contours={"coloring": "lines", "start": 2, "end": 90, "size": 8},
+            colorscale=[[0, "#8a8f98"], [1, "#8a8f98"]],
+            showscale=False,
+            hoverinfo="skip",
+        )
+    )
+    for i, rate in enumerate(rates):
+        factors = (1 - rate * np.array([2.0, 20.0])) ** np.arange(21)[:, None]  # steps xy
+        path = np.array([4.0, 1.0]) * factors
+        figure.add_scatter(
+            x=path[:, 0],
+            y=path[:, 1],
+            mode="lines+markers",
+            marker={"size": 5, "color": "#2f7fd6"},
+            visible=i == shown_first,
+            hovertemplate="step %{pointNumber}: (%{x:.3f}, %{y:.3f})<extra></extra>",
+        )
+    steps = [
+        {
+            "label": f"{rate:g}",
+            "method": "update",
+            "args": [{"visible": [True, *(i == k for k in range(len(rates)))]}],
+        }
+        for i, rate in enumerate(rates)
+    ]
+    slider = {"active": shown_first, "currentvalue": {"prefix": "learning rate "}, "steps": steps}
+    figure.update_layout(
+        sliders=[slider], showlegend=False, height=430, margin={"t": 20, "l": 30, "r": 20}
+    )
+    figure.update_xaxes(range=[-5, 5], constrain="domain", showgrid=False, zeroline=False)
+    figure.update_yaxes(range=[-3, 3], scaleanchor="x", showgrid=False, zeroline=False)
+    return figure
