@@ -132,42 +132,42 @@ def descent_by_learning_rate() -> "go.Figure":
     import plotly.graph_objects as go
 
     rates = [0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.09, 0.095, 0.099, 0.1, 0.101, 0.105, 0.11]
-    shown_first = rates.index(0.04)
-    x, y = np.linspace(-5, 5, 61), np.linspace(-3, 3, 41)
-    figure = go.Figure(
-        go.Contour(
-            x=x,
-            y=y,
-            z=x**2 + 10 * y[:, None] ** 2,
-            contours={"coloring": "lines", "start": 2, "end": 90, "size": 8},
-            colorscale=[[0, "#8a8f98"], [1, "#8a8f98"]],
-            showscale=False,
-            hoverinfo="skip",
-        )
-    )
+    first = rates.index(0.04)
+    figure = go.Figure(_valley())
+    steps = []
     for i, rate in enumerate(rates):
         factors = (1 - rate * np.array([2.0, 20.0])) ** np.arange(21)[:, None]  # steps xy
-        path = np.array([4.0, 1.0]) * factors
+        x, y = (np.array([4.0, 1.0]) * factors).T
         figure.add_scatter(
-            x=path[:, 0],
-            y=path[:, 1],
+            x=x,
+            y=y,
             mode="lines+markers",
             marker={"size": 5, "color": "#2f7fd6"},
-            visible=i == shown_first,
+            visible=i == first,
             hovertemplate="step %{pointNumber}: (%{x:.3f}, %{y:.3f})<extra></extra>",
         )
-    steps = [
-        {
-            "label": f"{rate:g}",
-            "method": "update",
-            "args": [{"visible": [True, *(i == k for k in range(len(rates)))]}],
-        }
-        for i, rate in enumerate(rates)
-    ]
-    slider = {"active": shown_first, "currentvalue": {"prefix": "learning rate "}, "steps": steps}
+        only = {"visible": [True, *(i == k for k in range(len(rates)))]}
+        steps.append({"label": f"{rate:g}", "method": "update", "args": [only]})
+    slider = {"active": first, "currentvalue": {"prefix": "learning rate "}, "steps": steps}
     figure.update_layout(
         sliders=[slider], showlegend=False, height=430, margin={"t": 20, "l": 30, "r": 20}
     )
     figure.update_xaxes(range=[-5, 5], constrain="domain", showgrid=False, zeroline=False)
     figure.update_yaxes(range=[-3, 3], scaleanchor="x", showgrid=False, zeroline=False)
     return figure
+
+
+def _valley() -> "go.Contour":
+    """Give lines of equal height of x² + 10y²."""
+    import plotly.graph_objects as go
+
+    x, y = np.linspace(-5, 5, 61), np.linspace(-3, 3, 41)
+    return go.Contour(
+        x=x,
+        y=y,
+        z=x**2 + 10 * y[:, None] ** 2,
+        contours={"coloring": "lines", "start": 2, "end": 90, "size": 8},
+        colorscale=[[0, "#8a8f98"], [1, "#8a8f98"]],
+        showscale=False,
+        hoverinfo="skip",
+    )
