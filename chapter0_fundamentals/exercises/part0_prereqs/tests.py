@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from einops import EinopsError, rearrange, reduce, repeat
 
-from arena_lab.checks import call, checks, expect, fail, require
+from arena_lab.checks import WrongAnswer, call, checks, expect, fail, require
 from part0_prereqs.utils import einops_target
 
 INF = float("inf")
@@ -24,7 +24,14 @@ def whole(*values):
 
 
 def pictures(height, width):
-    """Make six small pictures of distinct numbers: not square, so that swapped axes show."""
+    """Make six small pictures whose numbers say where they stand: 2103 is row 0 and column 3 of
+    channel 1 of digit 2. They are not square, so that swapped axes show."""
+    digits, channels, rows, cols = np.indices((6, 3, height, width), dtype=np.float32)
+    return 1000 * digits + 100 * channels + 10 * rows + cols
+
+
+def noise(height, width):
+    """Make six small pictures of distinct numbers in no order."""
     return np.random.default_rng(height).random((6, 3, height, width)).astype(np.float32)
 
 
@@ -34,33 +41,43 @@ def attempt(function, *args):
         return call(function, *args)
     except EinopsError as error:
         pattern, *_, reason = (line.strip() for line in str(error).splitlines())
-        explained = EinopsError(
-            f"{reason} ({pattern.removeprefix('Error while processing ').rstrip('.')})"
-        )
-        for note in error.__notes__:
-            explained.add_note(note)
-        raise explained.with_traceback(error.__traceback__) from None
+        pattern = pattern.removeprefix("Error while processing ").rstrip(".")
+        raise retold(error, f"{reason} ({pattern})") from None
 
 
-def check_figure(number, function, mistakes, height=4, width=6):
+def retold(error, text):
+    """Give the same error with another text; it still shows the learner's line."""
+    other = type(error)(text)
+    for note in error.__notes__:
+        other.add_note(note)
+    return other.with_traceback(error.__traceback__)
+
+
+def check_figure(number, function, mistakes, arr=None):
     """Check an einops figure on small pictures, then on an array that is not contiguous.
 
     Args:
         number: Which figure.
         function: The answer.
         mistakes: Takes the pictures; gives diagnosis to value, as `gives` wants them.
-        height: Of the small pictures.
-        width: Of the small pictures.
+        arr: The small pictures; by default such whose numbers say where they stand.
     """
-    arr = pictures(height, width)
+    coded = arr is None
+    arr = pictures(2, 3) if coded else arr
     target = einops_target(number, arr)
     known = mistakes(arr)
     if target.ndim == 3:
         known["the channels come last; a picture is (3, height, width)"] = rearrange(
             target, "c h w -> h w c"
         )
-    attempt(function, arr).gives(target, mistakes=known)
-    mirrored = arr[..., ::-1].swapaxes(2, 3)
+    try:
+        attempt(function, arr).gives(target, mistakes=known)
+    except WrongAnswer as wrong:
+        if coded:
+            legend = "2101 stands in digit 2, channel 1, row 0, column 1 of arr"
+            wrong.details.append(("numbers", legend))
+        raise
+    mirrored = noise(20, 30)[..., ::-1].swapaxes(2, 3)
     attempt(function, mirrored).gives(einops_target(number, mirrored))
 
 
@@ -252,7 +269,7 @@ def test_einops_figure_8(einops_figure_8):
             ),
         }
 
-    check_figure(8, einops_figure_8, mistakes)
+    check_figure(8, einops_figure_8, mistakes, noise(4, 6))
 
 
 @checks("einops_figure_9")
@@ -268,7 +285,7 @@ def test_einops_figure_9(einops_figure_9):
             ),
         }
 
-    check_figure(9, einops_figure_9, mistakes)
+    check_figure(9, einops_figure_9, mistakes, noise(4, 6))
 
 
 @checks("einops_figure_10")
@@ -286,7 +303,7 @@ def test_einops_figure_10(einops_figure_10):
             "the colour is still there: reduce it away": rearrange(arr, "b c h w -> c h (b w)"),
         }
 
-    check_figure(10, einops_figure_10, mistakes)
+    check_figure(10, einops_figure_10, mistakes, noise(4, 6))
 
 
 @checks("einops_figure_11")
@@ -324,7 +341,7 @@ def test_einops_figure_12(einops_figure_12):
             ),
         }
 
-    check_figure(12, einops_figure_12, mistakes, height=20, width=30)
+    check_figure(12, einops_figure_12, mistakes, noise(20, 30))
 
 
 # --- Tensors: rearranging and averaging -------------------------------------------------------
@@ -504,11 +521,14 @@ def test_cos_sim_matrix(cos_sim_matrix):
     matrix = torch.tensor([[3.0, 4.0, 0.0], [0.0, -4.0, 3.0], [5.0, 0.0, 12.0]])
     unit = matrix / torch.tensor([[5.0], [5.0], [13.0]])
     columns = matrix / matrix.norm(dim=0)
+    mixed = matrix / matrix.norm(dim=1)
     call(cos_sim_matrix, matrix).gives(
         torch.tensor([[1.0, -16 / 25, 15 / 65], [-16 / 25, 1.0, 36 / 65], [15 / 65, 36 / 65, 1.0]]),
         mistakes={
             "these are the inner products; divide them by the lengths of both rows": matrix
             @ matrix.T,
+            "each column was divided by the length of a row (in normalize_rows?): keep the summed "
+            "axis with length 1": mixed @ mixed.T,
             "only one of the two rows is divided by its length": unit @ matrix.T,
             "these are the similarities of the columns, not of the rows": columns.T @ columns,
             "the rows have length 1, but the product is that of columns: the inner products of "
@@ -549,7 +569,8 @@ def draw(sample_distribution, probs, n):
     if values.shape != (n,):
         axes = tuple(values.shape)
         fail(f"sample_distribution: the shape is {axes}; it must be ({n},), a draw each", **shown)
-    if values.is_floating_point() or values.dtype == torch.bool:
+    # A list without draws makes a tensor of floats.
+    if n and (values.is_floating_point() or values.dtype == torch.bool):
         fail(f"sample_distribution: the values are {values.dtype}; outcomes are integers", **shown)
     low, high = (int(values.min()), int(values.max())) if n else (0, 0)
     if low < 0 or high >= len(probs):
@@ -747,7 +768,11 @@ def test_integer_array_indexing_in_any_number_of_axes(integer_array_indexing):
     tensor = numbers(2, 3, 4).double().transpose(0, 2)  # not contiguous: 4 3 2
     coords = torch.tensor([[0, 2, 1], [3, 0, 0], [3, 0, 0], [1, 1, 1], [2, 2, 0]])
     expected = torch.stack([tensor[tuple(place)] for place in coords.tolist()])
-    call(integer_array_indexing, tensor, coords).gives(expected)
+    try:
+        result = call(integer_array_indexing, tensor, coords)
+    except ValueError as error:
+        raise retold(error, f"matrix may have any number of axes, here three ({error})") from None
+    result.gives(expected)
     row = torch.tensor([5.0, 6.0, 7.0])
     call(integer_array_indexing, row, whole([2], [0])).gives(torch.tensor([7.0, 5.0]))
     none = torch.zeros(0, 3, dtype=torch.int64)

@@ -97,6 +97,11 @@ def sample_distribution(probs, n):
 def sample_distribution(probs, n):
     return torch.multinomial(probs, n, replacement=True) if n else torch.zeros(0, dtype=torch.int64)
 
+# %% a loop
+def sample_distribution(probs, n):
+    draws = [int((torch.rand(()) > probs.cumsum(0)[:-1]).sum()) for _ in range(n)]
+    return torch.tensor(draws)
+
 # %% all edges, and int32
 def sample_distribution(probs, n):
     return (torch.rand(n)[:, None] >= probs.cumsum(0)[None]).sum(1).int()

@@ -32,7 +32,7 @@ def einops_figure_3(arr):
 def einops_figure_4(arr):
     return einops.repeat(arr[0], "c h w -> c (2 h) w")
 
-# %% it must be (3, 8, 6)
+# %% it must be (3, 4, 3)
 def einops_figure_4(arr):
     return einops.repeat(arr[0], "c h w -> c (h 4) w")
 
@@ -152,6 +152,11 @@ def normalize_rows(matrix):
 def cos_sim_matrix(matrix):
     return matrix @ matrix.T
 
+# %% in normalize_rows?
+def cos_sim_matrix(matrix):
+    unit = matrix / matrix.norm(dim=1)
+    return unit @ unit.T
+
 # %% that of columns
 def cos_sim_matrix(matrix):
     unit = normalize_rows(matrix)
@@ -229,7 +234,7 @@ def integer_array_indexing(matrix, coords):
 def integer_array_indexing(matrix, coords):
     return matrix[coords[:, 1], coords[:, 0]]
 
-# %% too many values
+# %% any number of axes, here three (too many values
 def integer_array_indexing(matrix, coords):
     rows, cols = coords.T
     return matrix[rows, cols]
