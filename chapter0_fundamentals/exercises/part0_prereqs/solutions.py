@@ -132,7 +132,7 @@ def einops_figure_8(
 ) -> Float[Arr, "3 height 3*width//2"]:
     """Lay the six pictures out in two rows, at half their size.
 
-    Each pixel of the result is the largest of a square of 2 × 2 pixels, in each channel.
+    Each pixel is the largest of a square of 2 × 2, channel by channel.
     """
     ### BEGIN SOLUTION
     pattern = "(rows cols) c (h h2) (w w2) -> c (rows h) (cols w)"
@@ -149,7 +149,7 @@ if MAIN:
 def einops_figure_9(
     arr: Float[Arr, "digits 3 height width"],
 ) -> Float[Arr, "3 height width"]:
-    """Lay all pictures over each other: of each pixel, the largest value in any of them."""
+    """Lay all pictures over each other: keep the largest value of each pixel."""
     ### BEGIN SOLUTION
     return einops.reduce(arr, "digits c h w -> c h w", "max")
     ### END SOLUTION
@@ -164,7 +164,7 @@ if MAIN:
 def einops_figure_10(
     arr: Float[Arr, "digits 3 height width"],
 ) -> Float[Arr, "height digits*width"]:
-    """Show all pictures side by side in grey: of each pixel, the largest of its three channels."""
+    """Show all pictures side by side in grey, by the largest channel of each pixel."""
     ### BEGIN SOLUTION
     return einops.reduce(arr, "digits c h w -> h (digits w)", "max")
     ### END SOLUTION
@@ -196,7 +196,7 @@ def einops_figure_12(
 ) -> Float[Arr, "3 height//10 digits*(width//10)"]:
     """Show all pictures side by side at a tenth of their size.
 
-    Each pixel of the result is the mean of a square of 10 × 10 pixels, in each channel.
+    Each pixel is the mean of a square of 10 × 10, channel by channel.
     """
     ### BEGIN SOLUTION
     return einops.reduce(arr, "digits c (h h10) (w w10) -> c h (digits w)", "mean", h10=10, w10=10)
@@ -291,7 +291,7 @@ def cos_sim_matrix(matrix: Float[Tensor, "rows cols"]) -> Float[Tensor, "rows ro
 
 # %%
 def sample_distribution(probs: Float[Tensor, " outcomes"], n: int) -> Int[Tensor, " {n}"]:
-    """Draw n independent outcomes, numbered from 0, each with its probability; no loop.
+    """Draw n independent outcomes, numbered from 0, without a loop.
 
     Args:
         probs: The probability of each outcome; they sum to 1.
@@ -308,7 +308,7 @@ def sample_distribution(probs: Float[Tensor, " outcomes"], n: int) -> Int[Tensor
 def classifier_accuracy(
     scores: Float[Tensor, "batch classes"], true_classes: Int[Tensor, " batch"]
 ) -> Float[Tensor, ""]:
-    """Give the share of inputs, between 0 and 1, whose true class has the highest score.
+    """Give the share of inputs whose true class has the highest score, 0 to 1.
 
     Args:
         scores: One row for each input; no two scores of a row are equal.

@@ -24,10 +24,10 @@ def whole(*values):
 
 
 def pictures(height, width):
-    """Make six small pictures whose numbers say where they stand: 2103 is row 0 and column 3 of
-    channel 1 of digit 2. They are not square, so that swapped axes show."""
+    """Make six small pictures whose numbers say where they stand, behind a 1: 12103 is digit 2,
+    channel 1, row 0, column 3. They are not square, so that swapped axes show."""
     digits, channels, rows, cols = np.indices((6, 3, height, width), dtype=np.float32)
-    return 1000 * digits + 100 * channels + 10 * rows + cols
+    return 10000 + 1000 * digits + 100 * channels + 10 * rows + cols
 
 
 def noise(height, width):
@@ -74,7 +74,7 @@ def check_figure(number, function, mistakes, arr=None):
         attempt(function, arr).gives(target, mistakes=known)
     except WrongAnswer as wrong:
         if coded:
-            legend = "2101 stands in digit 2, channel 1, row 0, column 1 of arr"
+            legend = "12101 is digit 2, channel 1, row 0, column 1 of arr (behind a 1)"
             wrong.details.append(("numbers", legend))
         raise
     mirrored = noise(20, 30)[..., ::-1].swapaxes(2, 3)

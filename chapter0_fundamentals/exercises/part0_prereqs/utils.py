@@ -101,9 +101,10 @@ def _side_by_side(pictures: dict[str, Arr | str]) -> "go.Figure":
     height, width = np.max([pixels.shape[:2] for pixels in shown.values()], axis=0)
     scale = min(360 / width, 560 / height)  # pixels on the screen for one of the largest picture
     figure.update_layout(
-        width=len(pictures) * (scale * width + 40) + 40,
+        width=len(pictures) * max(scale * width + 40, 220) + 40,
         height=max(scale * height, 60) + 70,
         margin={"t": 40, "b": 20, "l": 20, "r": 20},
+        plot_bgcolor="white",
     )
     return figure
 
@@ -148,7 +149,12 @@ def descent_by_learning_rate() -> "go.Figure":
         )
         only = {"visible": [True, *(i == k for k in range(len(rates)))]}
         steps.append({"label": f"{rate:g}", "method": "update", "args": [only]})
-    slider = {"active": first, "currentvalue": {"prefix": "learning rate "}, "steps": steps}
+    slider = {
+        "active": first,
+        "currentvalue": {"prefix": "learning rate "},
+        "steps": steps,
+        "pad": {"t": 30},
+    }
     figure.update_layout(
         sliders=[slider], showlegend=False, height=430, margin={"t": 20, "l": 30, "r": 20}
     )
