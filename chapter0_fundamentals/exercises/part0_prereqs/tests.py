@@ -71,7 +71,8 @@ def check_figure(number, function, mistakes, arr=None):
             target, "c h w -> h w c"
         )
     try:
-        attempt(function, arr).gives(target, mistakes=known)
+        # No figure computes but by means and maxima: what differs by 1 is another pixel.
+        attempt(function, arr).gives(target, mistakes=known, rtol=1e-6)
     except WrongAnswer as wrong:
         if coded:
             legend = "12101 is digit 2, channel 1, row 0, column 1 of arr (behind a 1)"
