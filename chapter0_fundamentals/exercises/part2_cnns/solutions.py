@@ -938,6 +938,9 @@ def maxpool2d(
     ### END SOLUTION
 
 
+my_maxpool2d = maxpool2d  # what the tests call it, beside torch's
+
+
 if MAIN:
     x, kernels = torch.randn(8, 3, 32, 32), torch.randn(16, 3, 3, 3)
     mine, torchs = conv2d(x, kernels, 2, 1), F.conv2d(x, kernels, stride=2, padding=1)
