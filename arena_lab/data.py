@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -164,13 +164,17 @@ def photograph_crops(
         ):
             for i in range(n):
                 parts[is_train].append((_crop(photograph, *chosen[i % len(chosen)], rng), label))
-    arrays = []
-    for part in parts.values():
-        order = rng.permutation(len(part))
-        arrays.append(np.stack([part[i][0] for i in order]))
-        arrays.append(np.array([part[i][1] for i in order], np.int64))
+    train, test = (_stacked(parts[is_train], rng) for is_train in (True, False))
     source = f"crops of {len(names)} photographs that come with the lab"
-    return ColourPictures(*arrays, names, source)
+    return ColourPictures(*train, *test, names, source)
+
+
+def _stacked(
+    part: list[tuple[np.ndarray, int]], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give pictures and labels as two arrays, in a random order."""
+    chosen = [part[i] for i in rng.permutation(len(part))]
+    return np.stack([image for image, _ in chosen]), np.array([label for _, label in chosen])
 
 
 def _crop(photograph: np.ndarray, top: int, left: int, rng: np.random.Generator) -> np.ndarray:
@@ -204,13 +208,13 @@ class _Unreachable(Exception):
     """Why data can't be fetched, in a few words."""
 
 
-def _fetch(folder: str, host: str, files: dict[str, str | None]) -> list[Path]:
+def _fetch(folder: str, host: str, files: Mapping[str, str | None]) -> list[Path]:
     """Give the paths of files (name: sha256) in the cache, fetched where they are not there."""
     import pooch
 
     mirror = os.environ.get("ARENA_LAB_DATA_MIRROR")
     base = f"{mirror.rstrip('/')}/{folder}/" if mirror else host
-    store = pooch.create(CACHE / folder, base, registry=files)
+    store = pooch.create(CACHE / folder, base, registry=dict(files))
     pooch.get_logger().setLevel(logging.ERROR)
     missing = [name for name in files if not (store.abspath / name).exists()]
     if missing and is_offline():
@@ -293,11 +297,9 @@ def _read_cifar(archive: Path) -> ColourPictures:
         }
     test = files.pop("test_batch.bin")
     train = np.concatenate([files[name] for name in sorted(files)])
-    arrays = []
-    for records in (train, test):
-        arrays.append(records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-        arrays.append(records[:, 0].astype(np.int64))
-    return ColourPictures(*arrays, _CIFAR_NAMES, "CIFAR-10")
+    images = [r[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1) for r in (train, test)]
+    labels = [records[:, 0].astype(np.int64) for records in (train, test)]
+    return ColourPictures(images[0], labels[0], images[1], labels[1], _CIFAR_NAMES, "CIFAR-10")
 
 
 def _read_idx(path: Path) -> np.ndarray:

@@ -833,7 +833,7 @@ def conv2d_minimal(
 
 # %%
 def pad1d(
-    x: Shaped[Tensor, "batch channels width"], left: int, right: int, pad_value: float
+    x: Shaped[Tensor, "batch channels width"], left: int, right: int, pad_value: float | int
 ) -> Shaped[Tensor, "batch channels padded_width"]:
     """Put `left` and `right` numbers `pad_value` at the two ends of each row, in a new tensor."""
     ### BEGIN SOLUTION
@@ -850,7 +850,7 @@ def pad2d(
     right: int,
     top: int,
     bottom: int,
-    pad_value: float,
+    pad_value: float | int,
 ) -> Shaped[Tensor, "batch channels padded_height padded_width"]:
     """Put a frame of `pad_value` around each picture, in a new tensor."""
     ### BEGIN SOLUTION
