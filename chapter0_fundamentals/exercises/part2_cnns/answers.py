@@ -37,7 +37,7 @@ MAIN = __name__ == "__main__"
 # %% [markdown]
 # ### ReLU
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Modules · difficulty 2/5, importance 3/5, about 10 minutes
 
 # %%
 class ReLU(nn.Module):
@@ -56,7 +56,7 @@ if MAIN:
 # %% [markdown]
 # ### Linear
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Modules · difficulty 2/5, importance 4/5, about 15 minutes
 
 # %%
 class Linear(nn.Module):
@@ -90,7 +90,7 @@ if MAIN:
 # %% [markdown]
 # ### Flatten
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Modules · difficulty 2/5, importance 2/5, about 10 minutes
 
 # %%
 class Flatten(nn.Module):
@@ -116,7 +116,7 @@ if MAIN:
 # %% [markdown]
 # ### SimpleMLP
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Modules · difficulty 3/5, importance 4/5, about 15 minutes
 
 # %%
 class SimpleMLP(nn.Module):
@@ -161,7 +161,7 @@ if MAIN:
 # %% [markdown]
 # ### evaluate
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Training · difficulty 2/5, importance 4/5, about 15 minutes
 
 # %%
 def evaluate(model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]]) -> float:
@@ -179,7 +179,7 @@ if MAIN:
 # %% [markdown]
 # ### train
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Training · difficulty 3/5, importance 5/5, about 25 minutes
 
 # %%
 @dataclass
@@ -228,7 +228,7 @@ if MAIN:
 # %% [markdown]
 # ### Conv2d
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Convolutions · difficulty 2/5, importance 4/5, about 20 minutes
 
 # %%
 class Conv2d(nn.Module):
@@ -263,14 +263,14 @@ class Conv2d(nn.Module):
 
 # %%
 if MAIN:
-    tests.test_conv2d_module(Conv2d)
     tests.test_conv2d_parameters(Conv2d)
+    tests.test_conv2d_module(Conv2d)
     tests.test_conv2d_gradients_and_repr(Conv2d)
 
 # %% [markdown]
 # ### MaxPool2d
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Convolutions · difficulty 2/5, importance 2/5, about 10 minutes
 
 # %%
 class MaxPool2d(nn.Module):
@@ -331,7 +331,7 @@ class Sequential(nn.Module):
 # %% [markdown]
 # ### BatchNorm2d
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · ResNets · difficulty 3/5, importance 4/5, about 35 minutes
 
 # %%
 class BatchNorm2d(nn.Module):
@@ -386,7 +386,7 @@ if MAIN:
 # %% [markdown]
 # ### AveragePool
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · ResNets · difficulty 1/5, importance 3/5, about 5 minutes
 
 # %%
 class AveragePool(nn.Module):
@@ -405,7 +405,7 @@ if MAIN:
 # %% [markdown]
 # ### ResidualBlock
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · ResNets · difficulty 4/5, importance 4/5, about 30 minutes
 
 # %%
 class ResidualBlock(nn.Module):
@@ -442,7 +442,7 @@ if MAIN:
 # %% [markdown]
 # ### BlockGroup
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · ResNets · difficulty 3/5, importance 3/5, about 15 minutes
 
 # %%
 class BlockGroup(nn.Module):
@@ -467,7 +467,7 @@ if MAIN:
 # %% [markdown]
 # ### ResNet34
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · ResNets · difficulty 4/5, importance 4/5, about 45 minutes
 
 # %%
 class ResNet34(nn.Module):
@@ -529,7 +529,7 @@ def copy_weights(my_resnet: ResNet34, pretrained_resnet: nn.Module) -> ResNet34:
 # %% [markdown]
 # ### predict
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · ResNets · difficulty 2/5, importance 3/5, about 10 minutes
 
 # %%
 def predict(
@@ -600,7 +600,7 @@ if MAIN:
 # %% [markdown]
 # ### find_first_nan
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · ResNets · difficulty 3/5, importance 2/5, about 25 minutes, optional
 
 # %%
 def find_first_nan(model: nn.Module, *inputs: Tensor) -> str | None:
@@ -624,7 +624,7 @@ if MAIN:
 # %% [markdown]
 # ### get_resnet_for_feature_extraction
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: feature extraction · difficulty 3/5, importance 3/5, about 20 minutes, optional
 
 # %%
 def get_resnet_for_feature_extraction(n_classes: int) -> ResNet34:
@@ -642,7 +642,7 @@ if MAIN:
 # %% [markdown]
 # ### train_resnet
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: feature extraction · difficulty 3/5, importance 3/5, about 25 minutes, optional
 
 # %%
 def get_cifar() -> tuple[Pictures, Pictures]:
@@ -707,7 +707,7 @@ if MAIN:
 # %% [markdown]
 # ### as_strided_arguments
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: convolutions from scratch · difficulty 4/5, importance 3/5, about 30 minutes, optional
 
 # %%
 if MAIN:
@@ -730,7 +730,7 @@ if MAIN:
 # %% [markdown]
 # ### as_strided_trace
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: convolutions from scratch · difficulty 2/5, importance 3/5, about 15 minutes, optional
 
 # %%
 def as_strided_trace(mat: Shaped[Tensor, "n n"]) -> Shaped[Tensor, ""]:
@@ -744,7 +744,7 @@ if MAIN:
 # %% [markdown]
 # ### as_strided_mv
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: convolutions from scratch · difficulty 3/5, importance 3/5, about 20 minutes, optional
 
 # %%
 def as_strided_mv(mat: Shaped[Tensor, "i j"], vec: Shaped[Tensor, " j"]) -> Shaped[Tensor, " i"]:
@@ -759,7 +759,7 @@ if MAIN:
 # %% [markdown]
 # ### as_strided_mm
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: convolutions from scratch · difficulty 4/5, importance 3/5, about 25 minutes, optional
 
 # %%
 def as_strided_mm(
@@ -776,7 +776,7 @@ if MAIN:
 # %% [markdown]
 # ### conv1d_minimal_simple
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: convolutions from scratch · difficulty 4/5, importance 3/5, about 20 minutes, optional
 
 # %%
 def conv1d_minimal_simple(
@@ -792,7 +792,7 @@ if MAIN:
 # %% [markdown]
 # ### conv1d_minimal
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: convolutions from scratch · difficulty 4/5, importance 3/5, about 25 minutes, optional
 
 # %%
 def conv1d_minimal(
@@ -809,7 +809,7 @@ if MAIN:
 # %% [markdown]
 # ### conv2d_minimal
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: convolutions from scratch · difficulty 4/5, importance 3/5, about 30 minutes, optional
 
 # %%
 def conv2d_minimal(
@@ -826,7 +826,7 @@ if MAIN:
 # %% [markdown]
 # ### pad1d, pad2d
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: convolutions from scratch · difficulty 3/5, importance 2/5, about 20 minutes, optional
 
 # %%
 def pad1d(
@@ -857,7 +857,7 @@ if MAIN:
 # %% [markdown]
 # ### conv1d
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: convolutions from scratch · difficulty 4/5, importance 2/5, about 25 minutes, optional
 
 # %%
 def conv1d(
@@ -876,7 +876,7 @@ if MAIN:
 # %% [markdown]
 # ### conv2d
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: convolutions from scratch · difficulty 4/5, importance 2/5, about 30 minutes, optional
 
 # %%
 def force_pair(v: IntOrPair) -> Pair:
@@ -904,7 +904,7 @@ if MAIN:
 # %% [markdown]
 # ### maxpool2d
 #
-# 0.2 · A · difficulty 1/5, importance 1/5, about 1 minutes
+# 0.2 · Bonus: convolutions from scratch · difficulty 3/5, importance 2/5, about 20 minutes, optional
 
 # %%
 def maxpool2d(

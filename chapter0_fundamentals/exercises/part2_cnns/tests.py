@@ -304,6 +304,12 @@ def test_mlp_module(SimpleMLP):
         fail("SimpleMLP has no parameters: assign its layers to attributes in __init__", **shown)
     if n == 79_400:
         fail("SimpleMLP has 79,400 parameters, not 79,510: both biases are missing", **shown)
+    if n in (78_500, 1_010):
+        fail(
+            f"SimpleMLP has {n:,} parameters, not 79,510: one of the two linear layers is not "
+            "found. Is it an attribute of its own, and no list?",
+            **shown,
+        )
     require(n == 79_510, f"SimpleMLP has {n:,} parameters; it must have 79,510", **shown)
     shapes = sorted(tuple(value.shape) for value in mlp.parameters())
     wanted = sorted([(100, 784), (100,), (10, 100), (10,)])
@@ -357,23 +363,23 @@ class Echo(nn.Module):
 
 @checks("evaluate")
 def test_evaluate(evaluate):
-    logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 5.0], [1.0, 2.0, 0.0], [9.0, 1.0, 2.0]])
-    labels = torch.tensor([0, 2, 0, 1])  # right, right, wrong, wrong
-    last = torch.tensor([[1.0, 4.0, 2.0]]), torch.tensor([1])  # right
-    loader = [(logits, labels), last]
-    value = call(evaluate, Echo(), loader).value
+    logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 5.0], [1.0, 2.0, 0.0]])
+    labels = torch.tensor([0, 2, 1])  # all right
+    last = torch.tensor([[1.0, 4.0, 2.0]]), torch.tensor([0])  # wrong
+    value = call(evaluate, Echo(), [(logits, labels), last]).value
     expect(
         float(value) if isinstance(value, torch.Tensor) and value.ndim == 0 else value,
-        0.6,
-        of="the accuracy of 3 right ones in a batch of 4 and a batch of 1",
+        0.75,
+        of="the accuracy of 3 right ones in a batch of 3 and a batch of 1",
         mistakes={
-            "the mean of the two batches' accuracies; a small batch must count less": 0.75,
+            "the mean of the two batches' accuracies; a small batch must count less": 0.5,
             "the count of right ones; divide by the count of pictures": 3,
-            "the share of wrong ones": 0.4,
-            "in percent; give a share from 0 to 1": 60.0,
+            "the share of wrong ones": 0.25,
+            "in percent; give a share from 0 to 1": 75.0,
             "the right ones divided by the count of batches": 1.5,
-            "only the last batch is counted": 1.0,
-            "divided by the length of the last batch": 3.0,
+            "only the last batch is counted": 0.0,
+            "only the first batch is counted": 1.0,
+            "argmax goes over the pictures; it must go over the classes, the last axis": 1.25,
         },
     )
 
@@ -399,6 +405,7 @@ class Spy:
 
     def __init__(self):
         self.parameters, self.stale, self.in_eval, self.n_steps, self.n_backward = {}, 0, 0, 0, 0
+        self.n_probabilities = 0
 
     def __enter__(self):
         from torch.nn.modules.module import register_module_forward_pre_hook
@@ -414,7 +421,15 @@ class Spy:
             spy.n_backward += 1
             return spy.backward(tensor, *args, **kwargs)
 
-        torch.Tensor.backward = backward
+        self.cross_entropy = F.cross_entropy
+
+        @functools.wraps(self.cross_entropy)
+        def cross_entropy(logits, *args, **kwargs):
+            sums = logits.detach().sum(-1)
+            spy.n_probabilities += bool((logits >= 0).all() and ((sums - 1).abs() < 1e-3).all())
+            return spy.cross_entropy(logits, *args, **kwargs)
+
+        torch.Tensor.backward, F.cross_entropy = backward, cross_entropy
         self.handles = [
             register_optimizer_step_pre_hook(self.on_step),
             register_module_forward_pre_hook(self.on_forward),
@@ -431,7 +446,7 @@ class Spy:
             self.in_eval += 1
 
     def __exit__(self, *error):
-        torch.Tensor.backward = self.backward
+        torch.Tensor.backward, F.cross_entropy = self.backward, self.cross_entropy
         for handle in self.handles:
             handle.remove()
 
@@ -469,6 +484,8 @@ def expect_training(result, spy, *, n_batches, n_epochs, testset, trainset):
     if spy.n_steps == 0:
         fail("the optimizer never made a step: call optimizer.step() for each batch")
     require(spy.n_backward > 0, "loss.backward() was never called")
+    if spy.n_probabilities:
+        fail("F.cross_entropy gets probabilities; it wants the logits, and does softmax itself")
     if spy.stale:
         fail("gradients of earlier batches are still there: call optimizer.zero_grad() each time")
     n = n_batches * n_epochs
@@ -537,34 +554,6 @@ def random_settings(rng, tuples):
 
 
 @checks("Conv2d")
-def test_conv2d_module(Conv2d, n_tests=5, tuples=False):  # noqa: PT028
-    rng = np.random.default_rng(0)
-    for i in range(n_tests):
-        n_in, n_out = randint(rng, 1, 4), randint(rng, 1, 5)
-        kernel, stride, padding = random_settings(rng, tuples)
-        shape = (randint(rng, 1, 3), n_in, randint(rng, 5, 12), randint(rng, 5, 12))
-        x = (normal, transposed, sliced)[i % 3](*shape)
-        layer = Conv2d(n_in, n_out, kernel, stride=stride, padding=padding)
-        weight = layer.weight.data
-        right = F.conv2d(x, weight, stride=stride, padding=padding)
-        call(applied(layer, f"Conv2d({n_in}, {n_out}, {kernel}, {stride}, {padding})"), x).gives(
-            right,
-            mistakes=wrong(
-                right,
-                {
-                    "the stride is not used": F.conv2d(x, weight, padding=padding),
-                    "the padding is not used": F.conv2d(x, weight, stride=stride),
-                    "neither stride nor padding is used": F.conv2d(x, weight),
-                    "the kernel is turned round; F.conv2d does not turn it": F.conv2d(
-                        x, weight.flip(2, 3), stride=stride, padding=padding
-                    ),
-                },
-            ),
-            atol=1e-5,
-        )
-
-
-@checks("Conv2d")
 def test_conv2d_parameters(Conv2d):
     made = "Conv2d(20, 40, 3)"
     torch.manual_seed(0)
@@ -590,6 +579,34 @@ def test_conv2d_parameters(Conv2d):
             "the bound is 1": 1.0,
         },
     )
+
+
+@checks("Conv2d")
+def test_conv2d_module(Conv2d, n_tests=5, tuples=False):  # noqa: PT028
+    rng = np.random.default_rng(0)
+    for i in range(n_tests):
+        n_in, n_out = randint(rng, 1, 4), randint(rng, 1, 5)
+        kernel, stride, padding = random_settings(rng, tuples)
+        shape = (randint(rng, 1, 3), n_in, randint(rng, 5, 12), randint(rng, 5, 12))
+        x = (normal, transposed, sliced)[i % 3](*shape)
+        layer = Conv2d(n_in, n_out, kernel, stride=stride, padding=padding)
+        weight = layer.weight.data
+        right = F.conv2d(x, weight, stride=stride, padding=padding)
+        call(applied(layer, f"Conv2d({n_in}, {n_out}, {kernel}, {stride}, {padding})"), x).gives(
+            right,
+            mistakes=wrong(
+                right,
+                {
+                    "the stride is not used": F.conv2d(x, weight, padding=padding),
+                    "the padding is not used": F.conv2d(x, weight, stride=stride),
+                    "neither stride nor padding is used": F.conv2d(x, weight),
+                    "the kernel is turned round; F.conv2d does not turn it": F.conv2d(
+                        x, weight.flip(2, 3), stride=stride, padding=padding
+                    ),
+                },
+            ),
+            atol=1e-5,
+        )
 
 
 @checks("Conv2d")
@@ -764,7 +781,12 @@ def test_batchnorm2d_running_mean(BatchNorm2d):
             "the old one is not weighted with 1 - momentum": 1 + momentum * var,
         },
     )
-    expect(norm.num_batches_tracked, torch.tensor(1), of=f"{of}num_batches_tracked")
+    expect(
+        norm.num_batches_tracked,
+        torch.tensor(1),
+        of=f"{of}num_batches_tracked",
+        mistakes={"it does not count; add 1 for each batch in training mode": torch.tensor(0)},
+    )
 
 
 @checks("BatchNorm2d")
@@ -921,13 +943,21 @@ def expect_block_shapes(module, wanted, *, made):
         fail(f"{made}: the right branch comes first; make left before right in __init__", **shown)
     if sorted(have) == sorted(wanted):
         fail(f"{made}: the right tensors in another order; make them in the given one", **shown)
-    if any("bias" in n and n.replace("bias", "running_mean") not in state for n in state):
+    weights = {name: state.get(name.replace("bias", "weight")) for name in state if "bias" in name}
+    if any(weight is not None and weight.ndim == 4 for weight in weights.values()):
         fail(f"{made}: a convolution has a bias; here they have none", **shown)
     if len(kernels) < len(wanted_kernels):
         missing = [k for k in wanted_kernels if k not in kernels]
         if missing and all(k[2:] == (1, 1) for k in missing):
             fail(f"{made}: the 1×1 convolution of the right branch is missing", **shown)
-        fail(f"{made}: {len(kernels)} convolutions instead of {len(wanted_kernels)}", **shown)
+        first = next(
+            (a, b) for a, b in zip([*kernels, None], wanted_kernels, strict=False) if a != b
+        )
+        fail(
+            f"{made}: {len(kernels)} convolutions instead of {len(wanted_kernels)}; first "
+            f"{first[0] or 'none'} stands where {first[1]} is expected",
+            **shown,
+        )
     if len(kernels) > len(wanted_kernels):
         sentence = f"{len(kernels)} convolutions instead of {len(wanted_kernels)}"
         if any(k[2:] == (1, 1) for k in kernels) and not any(
@@ -963,8 +993,16 @@ def test_residual_block(ResidualBlock):
         expect_block_shapes(block, block_shapes(in_feats, out_feats, stride), made=made)
         x = normal(1, in_feats, 9, 7)
         side = (9, 7) if stride == 1 else (5, 4)
-        out = call(applied(block, made), x).value
-        shape = tuple(out.shape)
+        try:
+            shape = tuple(call(applied(block, made), x).value.shape)
+        except RuntimeError as error:
+            if "must match the size" not in str(error):
+                raise
+            fail(
+                f"{made}: the two branches give different shapes. Do both have the stride, once, "
+                "and the 3×3 convolutions padding=1?",
+                torch_says=str(error),
+            )
         want = (1, out_feats, *side)
         require(
             shape == want, f"{made}: an input of {tuple(x.shape)} gives {shape}; it must be {want}"
@@ -1057,13 +1095,12 @@ def small_shapes():
 
 def reference_small(values, x, mistake=""):
     """Compute the small network in evaluation mode; `mistake` computes it with that mistake."""
-    x = take_norm(values, take_conv(values, x, 2, 3))
+    x = take_norm(values, take_conv(values, x, 1 if mistake == "first stride" else 2, 3))
     if mistake != "relu":
         x = x.relu()
-    if mistake == "zero padding":
-        x = F.max_pool2d(F.pad(x, (1,) * 4), 3, 2)
-    elif mistake != "pool":
-        x = F.max_pool2d(x, 3, 2, 1)
+    window, padding = {"window": (2, 0), "pool padding": (3, 0)}.get(mistake, (3, 1))
+    if mistake != "pool":
+        x = F.max_pool2d(x, window, 2, padding)
     x = reference_group(values, x, 1, 1)
     x = reference_group(values, x, 2, 2).mean((2, 3))
     logits = F.linear(x, *values[:2])
@@ -1073,6 +1110,9 @@ def reference_small(values, x, mistake=""):
 NETWORK_MISTAKES = {
     "relu": "the ReLU after the first batch norm is missing",
     "pool": "the max pooling of the first layers is missing",
+    "first stride": "the first convolution has stride 1; it must be 2",
+    "window": "the max pooling has windows of 2; they must be 3, with stride 2 and padding 1",
+    "pool padding": "the max pooling has no padding; it must be 1",
     "softmax": "there is a softmax at the end; give the logits as they are",
     "relu at the end": "there is an activation at the end; give the logits as they are",
 }
@@ -1163,8 +1203,7 @@ def test_predict(predict):
     with torch.inference_mode():
         logits = model(images)
     top, classes = logits.softmax(-1).max(-1)
-    result = call(predict, model, images)
-    value = result.value
+    value = call(predict, model, images).value
     if isinstance(value, tuple | list) and len(value) == 2:
         value = tuple(value)
         first = value[0]
@@ -1173,12 +1212,11 @@ def test_predict(predict):
     expect(
         value,
         (top, classes),
-        of=result.text,
+        of="predict(model, images)",
         mistakes={
             "the first are the largest logits; give probabilities": (logits.max(-1)[0], classes),
-            "softmax is taken over the batch; take it over the classes": (
-                logits.softmax(0).max(-1)[0],
-                classes,
+            "softmax is taken over the batch; take it over the classes": tuple(
+                logits.softmax(0).max(-1)
             ),
             "the first are all the probabilities; give that of the class alone": (
                 logits.softmax(-1),
@@ -1337,12 +1375,13 @@ def test_train_resnet(train_resnet, ResNet34, ResNetTrainingArgs):
     args = ResNetTrainingArgs(batch_size=16, epochs=3, learning_rate=2e-2)
     with replaced(train_resnet, **given), Spy() as spy:
         result = call(train_resnet, args).value
-    spy.in_eval = 0  # a frozen network may well run in evaluation mode
-    expect_training(result, spy, n_batches=6, n_epochs=3, testset=testset, trainset=trainset)
     *frozen, weight, _ = zip(before, network.parameters(), strict=True)
     if any(not torch.equal(old, new) for old, new in frozen):
         fail("frozen weights have changed; only the last layer may learn")
-    require(not torch.equal(*weight), "the last layer has not changed: hand its parameters to Adam")
+    if spy.n_steps and torch.equal(*weight):
+        fail("the last layer has not changed: hand its parameters to the optimizer")
+    spy.in_eval = 0  # a frozen network may well run in evaluation mode
+    expect_training(result, spy, n_batches=6, n_epochs=3, testset=testset, trainset=trainset)
 
 
 # --- Convolutions from scratch ----------------------------------------------------------------
@@ -1379,7 +1418,10 @@ def test_as_strided_arguments(as_strided_arguments):
         reach = sum((n - 1) * step for n, step in zip(size, stride, strict=True))
         if len(stride) != len(size) or not 0 <= reach < 20:
             fail(f"view {i} ({what}): with stride {tuple(stride)} it leaves the 20 numbers")
-        expect(x.as_strided(size, stride), want, of=f"view {i} ({what})")
+        view = x.as_strided(size, stride)
+        if not torch.equal(view, want):
+            sentence = f"view {i} ({what}): size {tuple(size)} is right, stride {tuple(stride)} not"
+            fail(sentence, it_shows=view, expected=want)
         right.append(i)
     missing = [str(i) for i in range(1, 10) if i not in right]
     if missing:
@@ -1487,10 +1529,17 @@ def test_conv1d_minimal_simple(conv1d_minimal_simple, n_tests=5):  # noqa: PT028
         weights = sliced(randint(rng, 1, 5), seed=1)
         for x in layouts(width):
             right = one_dimensional(x, weights)
-            assumed = one_dimensional(x, weights.flip(0))
+            mistakes = {TURNED: one_dimensional(x, weights.flip(0))}
+            with contextlib.suppress(RuntimeError):
+                mistakes[NO_STRIDES] = one_dimensional(as_if_contiguous(x), weights)
             call(conv1d_minimal_simple, x, weights).gives(
-                right, mistakes=wrong(right, {TURNED: assumed}), atol=1e-5
+                right, mistakes=wrong(right, mistakes), atol=1e-5
             )
+
+
+def as_if_contiguous(x):
+    """Read the memory of a tensor with the strides that a contiguous one would have."""
+    return x.as_strided(x.shape, torch.empty(x.shape).stride())
 
 
 def conv_mistakes(conv, x, weights, **settings):
@@ -1507,6 +1556,12 @@ def conv_mistakes(conv, x, weights, **settings):
             found["height and width are swapped in a pair; it is (height, width)"] = conv(
                 x, weights, **swapped
             )
+        for name, value in settings.items():
+            sentence = f"height and width are swapped in the {name}; a pair is (height, width)"
+            with contextlib.suppress(RuntimeError):
+                found[sentence] = conv(x, weights, **{**settings, name: value[::-1]})
+    with contextlib.suppress(RuntimeError):
+        found[NO_STRIDES] = conv(as_if_contiguous(x), weights, **settings)
     padding = settings.get("padding", 0)
     if isinstance(padding, int) and padding:
         one_side = F.pad(x, (padding, 0) * n)
@@ -1561,8 +1616,17 @@ def expect_padding(pad, x, frame, value):
     if len(frame) == 4:
         turned = F.pad(x, (*frame[2:], *frame[:2]), value=value)
         mistakes["width is padded by top and bottom, height by left and right"] = turned
-    call(pad, x, *frame, value).gives(right, mistakes=wrong(right, mistakes), dtype=False)
-    result = pad(x, *frame, value)
+    try:
+        result = call(pad, x, *frame, value).value
+    except RuntimeError as error:
+        if "must match the existing size" not in str(error):
+            raise
+        fail(
+            "x does not fit into the place that is kept for it; where the padding is 0, a slice "
+            "such as left:-right is empty",
+            called=f"{pad.__name__}(array{list(x.shape)}, {', '.join(map(str, frame))}, {value})",
+        )
+    expect(result, right, of=f"{pad.__name__} by {frame}", mistakes=wrong(right, mistakes))
     require(
         result.dtype == x.dtype,
         f"the result is {result.dtype}, x is {x.dtype}: make it like x, by x.new_full",

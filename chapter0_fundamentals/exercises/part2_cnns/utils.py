@@ -1,5 +1,6 @@
 """Given: pictures as tensors in batches, a pretrained ResNet34, and plots."""
 
+import functools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ MNIST_STATISTICS = ((0.1307,), (0.3081,))
 IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 _SHOWN_EVERY_S = 0.5
+_KEPT_BYTES = 1 << 28  # larger sets are normalised batch by batch
 
 
 # --- pictures ---------------------------------------------------------------------------------
@@ -42,33 +44,34 @@ class Pictures:
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return replace(self, pixels=self.pixels[index], labels=self.labels[index])
+        if self._normalised_once:
+            return self.images[index], self.labels[index]
         return self._normalised(self.pixels[index]), self.labels[index]
 
-    @property
+    @functools.cached_property
     def images(self) -> "Tensor":
         """All pictures, normalised."""
         return self._normalised(self.pixels)
+
+    @property
+    def _normalised_once(self) -> bool:
+        return self.size is None and 4 * self.pixels.numel() <= _KEPT_BYTES
 
     def to(self, device: "torch.device | str") -> "Pictures":
         """Give the same pictures in the memory of a device."""
         return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
 
     def _normalised(self, pixels: "Tensor") -> "Tensor":
+        import torch
         import torch.nn.functional as F
 
-        mean, std = (pixels.new_tensor(s, dtype=_float()) for s in self.statistics)
+        mean, std = (pixels.new_tensor(s, dtype=torch.float32) for s in self.statistics)
         images = pixels.float().div_(255)
         if self.size is not None and images.shape[-1] != self.size:
             batch = images.reshape(-1, *images.shape[-3:])
             batch = F.interpolate(batch, (self.size, self.size), mode="bilinear", antialias=True)
             images = batch.reshape(*images.shape[:-2], self.size, self.size)
         return images.sub_(mean[:, None, None]).div_(std[:, None, None])
-
-
-def _float() -> Any:
-    import torch
-
-    return torch.float32
 
 
 @dataclass
@@ -433,3 +436,140 @@ def print_param_count(
         console.print("All shapes match, in order." if match else "The shapes do not match.")
     if filename:
         console.save_text(filename)
+
+
+# --- the page's interactive figures -----------------------------------------------------------
+
+_PICTURE = np.array(
+    [
+        [1, 1, 1, 5, 5, 5],
+        [1, 1, 1, 5, 5, 5],
+        [1, 1, 1, 5, 9, 5],
+        [1, 1, 5, 5, 5, 5],
+        [1, 5, 5, 5, 5, 5],
+        [5, 5, 5, 5, 5, 5],
+    ]
+)
+_EDGES = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])
+
+KERNELS = {
+    "as it is": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
+    "blur": np.ones((5, 5)) / 25,
+    "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
+    "vertical edges": [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
+    "horizontal edges": [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
+    "outline": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
+}
+
+
+def _correlate(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Slide a kernel over a picture of (height, width), without padding."""
+    windows = np.lib.stride_tricks.sliding_window_view(picture, np.shape(kernel))
+    return np.einsum("ijhw,hw->ij", windows, kernel)
+
+
+def slide_a_kernel() -> "go.Figure":
+    """Show a window on its way over a picture, and the output that it fills."""
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(1, 2, subplot_titles=("picture", "output"), horizontal_spacing=0.06)
+    figure.add_trace(_numbers(_PICTURE.tolist(), -4, 16), 1, 1)
+    places = list(np.ndindex(4, 4))
+    for i, trace in enumerate(_at_place(*places[0])):
+        figure.add_trace(trace, 1, i + 1)
+    titles = [{"text": _sum_of(*place), "font": {"size": 14}} for place in places]
+    figure.frames = [
+        go.Frame(data=_at_place(*place), traces=[1, 2], name=f"{i}", layout={"title": titles[i]})
+        for i, place in enumerate(places)
+    ]
+    still = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}}
+    steps = [
+        {"method": "animate", "args": [[f"{i}"], still], "label": ""} for i in range(len(places))
+    ]
+    slider = {"steps": steps, "currentvalue": {"visible": False}, "ticklen": 4, "pad": {"t": 10}}
+    figure.update_layout(sliders=[slider], title=titles[0], showlegend=False, height=400)
+    figure.update_layout(margin={"t": 80, "b": 10, "l": 10, "r": 10})
+    figure.update_xaxes(visible=False, constrain="domain")
+    figure.update_yaxes(visible=False, constrain="domain", range=[5.5, -0.5], scaleanchor="x")
+    figure.update_yaxes(range=[3.5, -0.5], scaleanchor="x2", col=2)
+    return figure
+
+
+def _at_place(row: int, col: int) -> list[Any]:
+    """Draw the window at a place, and the output up to there."""
+    import plotly.graph_objects as go
+
+    shown = _correlate(_PICTURE, _EDGES).astype(float)
+    shown.ravel()[row * 4 + col + 1 :] = np.nan
+    numbers = [[None if np.isnan(v) else int(v) for v in numbers] for numbers in shown]
+    x, y = np.array([0, 3, 3, 0, 0]) + col - 0.5, np.array([0, 0, 3, 3, 0]) + row - 0.5
+    line = {"width": 4, "color": "#d9711a"}
+    window = go.Scatter(x=x.tolist(), y=y.tolist(), mode="lines", line=line, hoverinfo="skip")
+    return [window, _numbers(numbers, -10, 30)]
+
+
+def _numbers(rows: list[list[int | None]], low: int, high: int) -> Any:
+    import plotly.graph_objects as go
+
+    text = [["" if v is None else f"{v}" for v in row] for row in rows]
+    return go.Heatmap(
+        z=rows,
+        text=text,
+        texttemplate="%{text}",
+        colorscale="Blues",
+        zmin=low,
+        zmax=high,
+        showscale=False,
+        hoverinfo="skip",
+        xgap=1,
+        ygap=1,
+    )
+
+
+def _sum_of(row: int, col: int) -> str:
+    """Write out the sum of a place; the kernel is −1 in its left column, 1 in its right one."""
+    window = _PICTURE[row : row + 3, col : col + 3]
+    left, right = (" + ".join(map(str, window[:, i])) for i in (0, 2))
+    return f"({right}) − ({left}) = {window[:, 2].sum() - window[:, 0].sum()}"
+
+
+def try_a_kernel() -> "go.Figure":
+    """Show a photograph after one of several kernels."""
+    import plotly.graph_objects as go
+
+    from arena_lab.data import photographs
+
+    (cat,) = photographs(["cat"])
+    grey = cat[::2, ::2].mean(axis=2)
+    figure = go.Figure()
+    for i, (name, kernel) in enumerate(KERNELS.items()):
+        result = _correlate(grey, np.array(kernel))
+        if np.sum(kernel) < 0.5:  # differences are around zero: show zero as grey
+            result = result / 2 + 128
+        source = _png(result.clip(0, 255).astype(np.uint8))
+        figure.add_trace(go.Image(source=source, name=name, visible=i == 0, hoverinfo="skip"))
+    buttons = [
+        {"label": name, "method": "update", "args": [{"visible": [j == i for j in range(6)]}]}
+        for i, name in enumerate(KERNELS)
+    ]
+    figure.update_layout(
+        updatemenus=[{"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.12, "yanchor": "top"}],
+        height=380,
+        margin={"t": 50, "b": 10, "l": 10, "r": 10},
+    )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return figure
+
+
+def _png(grey: np.ndarray) -> str:
+    """Give a picture as an address that holds it."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
