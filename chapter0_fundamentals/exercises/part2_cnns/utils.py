@@ -500,9 +500,12 @@ def _at_place(row: int, col: int) -> list[Any]:
     """Draw the window at a place, and the output up to there."""
     import plotly.graph_objects as go
 
-    shown = _correlate(_PICTURE, _EDGES).astype(float)
-    shown.ravel()[row * 4 + col + 1 :] = np.nan
-    numbers = [[None if np.isnan(v) else int(v) for v in numbers] for numbers in shown]
+    out = _correlate(_PICTURE, _EDGES)
+    n_done = row * 4 + col + 1
+    numbers: list[list[int | None]] = [
+        [int(value) if 4 * i + j < n_done else None for j, value in enumerate(values)]
+        for i, values in enumerate(out)
+    ]
     x, y = np.array([0, 3, 3, 0, 0]) + col - 0.5, np.array([0, 0, 3, 3, 0]) + row - 0.5
     line = {"width": 4, "color": "#d9711a"}
     window = go.Scatter(x=x.tolist(), y=y.tolist(), mode="lines", line=line, hoverinfo="skip")
@@ -514,7 +517,7 @@ def _numbers(rows: list[list[int | None]], low: int, high: int) -> Any:
 
     text = [["" if v is None else f"{v}" for v in row] for row in rows]
     return go.Heatmap(
-        z=rows,
+        z=[[low if v is None else v for v in row] for row in rows],
         text=text,
         texttemplate="%{text}",
         colorscale="Blues",
