@@ -704,6 +704,7 @@ def train_resnet(args: ResNetTrainingArgs) -> tuple[list[float], list[float], Re
             optimizer.step()
             losses.append(loss.item())
             progress.set_postfix(loss=f"{losses[-1]:.3f}")
+            plot.update(losses, accuracies)
         accuracies.append(evaluate(model, test_loader))
         plot.update(losses, accuracies)
     ### END SOLUTION

@@ -1,6 +1,7 @@
 """Given: pictures as tensors in batches, a pretrained ResNet34, and plots."""
 
 import functools
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -243,6 +244,8 @@ def _imagenet_weights() -> Any:
         from arena_lab.data import resnet34_weights
 
         _weights = resnet34_weights()
+        if _weights is None:
+            print("A ResNet34 stands in that this machine trains on crops of four photographs.")
     return _weights
 
 
@@ -278,7 +281,7 @@ def _train_stand_in(epochs: int = 6) -> dict[str, "Tensor"]:
 
     from arena_lab.data import OTHER_PHOTOGRAPHS, photograph_crops
 
-    print("A ResNet34 trained here on crops of four photographs stands in; that takes a minute.")
+    print("The stand-in is trained now, once; that takes a minute or two without a GPU.")
     device = pick_device()
     crops = photograph_crops(OTHER_PHOTOGRAPHS, n_train=300)
     pictures = _pictures(
@@ -317,19 +320,23 @@ class LivePlot:
     def __init__(self) -> None:
         self._handle: Any = None
         self._drawn = 0.0
+        self._n_epochs = 0
 
     def update(self, losses: list[float], accuracies: list[float]) -> None:
-        """Show what there is so far; called more often than twice a second it waits."""
-        if not _in_notebook() or time.monotonic() - self._drawn < _SHOWN_EVERY_S:
+        """Show what there is so far; between epochs at most twice a second."""
+        waits = time.monotonic() - self._drawn < _SHOWN_EVERY_S
+        if not _in_notebook() or (waits and len(accuracies) == self._n_epochs):
             return
         from IPython.display import display
 
-        figure = plot_training(losses, accuracies)
+        # Not the figure itself: it would display itself anew instead of being updated.
+        data = json.loads(plot_training(losses, accuracies).to_json())
+        bundle = {"application/vnd.plotly.v1+json": data}
         if self._handle is None:
-            self._handle = display(figure, display_id=True)
+            self._handle = display(bundle, raw=True, display_id=True)
         else:
-            self._handle.update(figure)
-        self._drawn = time.monotonic()
+            self._handle.update(bundle, raw=True)
+        self._drawn, self._n_epochs = time.monotonic(), len(accuracies)
 
 
 def _in_notebook() -> bool:
