@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import math
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -1323,8 +1324,10 @@ def pretrained(ResNet34):
 
 @checks("get_resnet_for_feature_extraction", timeout=30)
 def test_get_resnet_for_feature_extraction(get_resnet_for_feature_extraction, ResNet34):
-    source = pretrained(ResNet34)
-    with replaced(get_resnet_for_feature_extraction, pretrained_resnet34=lambda: source):
+    source, given = pretrained(ResNet34), get_resnet_for_feature_extraction
+    # Whoever asks torchvision itself shall not wait for a network either.
+    torchvisions = patch("torchvision.models.resnet34", lambda *a, **k: source)
+    with torchvisions, replaced(given, pretrained_resnet34=lambda: source):
         network = call(get_resnet_for_feature_extraction, 10).value
     if not isinstance(network, nn.Module):
         fail("it must return the network", returned=repr(network))
