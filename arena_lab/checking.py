@@ -72,8 +72,9 @@ class Check:
 
     @property
     def parameters(self) -> list[str]:
-        """The names of the answers that it takes."""
-        return list(inspect.signature(self.function).parameters)
+        """The names of the answers that it takes; what has a default is a setting, no answer."""
+        takes = inspect.signature(self.function).parameters.values()
+        return [p.name for p in takes if p.default is p.empty]
 
 
 def prepare(section: Section) -> None:
