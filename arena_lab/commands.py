@@ -89,9 +89,8 @@ def list_sections(section_number: str | None) -> None:
                 heading, justify="right" if heading in ("exercises", "hours") else "left"
             )
         for section in catalogue.sections():
-            hours = sum(e.minutes for e in section.exercises if not e.optional) / 60
             table.add_row(
-                section.number, section.title, str(len(section.exercises)), f"{hours:.1f}"
+                section.number, section.title, str(len(section.exercises)), f"{section.hours:.1f}"
             )
     else:
         for heading in ("exercise", "difficulty", "importance", "minutes", ""):
