@@ -88,6 +88,15 @@ def run_all(
                         children[key] = _Child(child.steps, child.next_step, memory, selector)
 
 
+def one_thread() -> None:
+    """Keep numpy and torch to one thread; call it before either is imported.
+
+    Children run side by side, a core each, and one hangs whose parent had a pool of threads.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 def available_memory() -> int:
     """Give the bytes that a machine or its container has left, as far as they can be told."""
     import psutil
