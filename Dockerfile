@@ -74,13 +74,17 @@ RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs
     --mount=type=bind,from=locks,source=/locks/requirements.txt,target=/locks/requirements.txt \
     /opt/install /locks/requirements.txt \
     # Byte code, for a start takes twice as long without: of torch, above, and of what else is
-    # imported on the way to a page and a first cell. All of it would be 200 MB.
-    && printf 'import %s\n' \
-        'einops, jinja2, mpmath, networkx, numpy, plotly.express, sympy, tqdm.auto' \
-        'anywidget, invoke.program, ipykernel.kernelapp, ipywidgets, rich.console' \
-        'jupyter_server_proxy, jupyterlab.labapp, jupytext, pytest' \
-        'markdown_it, mdit_py_plugins, streamlit.web.bootstrap, yaml' \
-        | HOME=/tmp xargs -P 0 -I '{}' /opt/venv/bin/python -c '{}'
+    # imported on the way to a page and a first cell. All of it would be 200 MB. What arena_lab.lab
+    # leaves out is left out here.
+    && printf '%s\n' \
+        'einops, jinja2, mpmath, networkx, numpy.random, plotly.express, streamlit.web.bootstrap, sympy, tqdm.auto, yaml' \
+        'anywidget, invoke.program, ipykernel.kernelapp, ipywidgets, jupyter_server_proxy, jupyterlab.labapp, jupytext, pytest, rich.console' \
+        | HOME=/tmp xargs -P 0 -I '{}' /opt/venv/bin/python -c \
+            'import sys; sys.modules["rfc3987_syntax"] = None; import {}' \
+    && cd /opt/venv/lib/python3.11/site-packages \
+    && python3 -m compileall -q -j 0 anyio debugpy h11 IPython ipykernel itsdangerous jaxtyping \
+        markdown_it mdit_py_plugins psutil starlette streamlit/components streamlit/runtime \
+        streamlit/web tornado uvicorn watchfiles websockets
 
 # HOME is where everything else that wants to write goes: Jupyter's runtime files, IPython's
 # history, the caches of Triton and of Hugging Face. Open to any user, for the container runs as
@@ -88,6 +92,10 @@ RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs
 RUN useradd --uid 1000 --create-home --shell /bin/bash learner \
     && install -d -m 1777 /home/learner /home/learner/.vscode-server \
     && install -d -o learner -g learner /lab \
+    # Login shells, such as JupyterLab's terminals and an editor's, set PATH anew; and a prompt
+    # would complain about a user without a name.
+    && printf '%s\n' 'PATH=/opt/venv/bin:$PATH' > /etc/profile.d/arena-lab.sh \
+    && printf '%s\n' 'PS1="lab:\w\$ "' >> /etc/bash.bashrc \
     && rm -f /var/log/*log
 ENV HOME=/home/learner USER=learner LOGNAME=learner SHELL=/bin/bash LANG=C.UTF-8 \
     PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \

@@ -114,8 +114,9 @@ def check(c: Context, quick: bool = False, container: bool = False) -> None:
     if quick:
         chosen += " and not slow and not browser"
     if not container:
-        c.run("ruff check . && ruff format --check . && mypy", echo=True)
-    c.run(f"pytest -m '{chosen}'", echo=True, pty=sys.stdout.isatty())
+        for style in ("ruff check .", "ruff format --check .", "mypy"):
+            c.run(f"{sys.executable} -m {style}", echo=True)
+    c.run(f"{sys.executable} -m pytest -m '{chosen}'", echo=True, pty=sys.stdout.isatty())
 
 
 @task(help={"container": "measure the container too; needs its image"})

@@ -62,6 +62,11 @@ class Section:
         """The checks of this section."""
         return self.folder / "tests.py"
 
+    @property
+    def hours(self) -> float:
+        """The time for the exercises that are not optional."""
+        return sum(exercise.minutes for exercise in self.exercises if not exercise.optional) / 60
+
     def find(self, name: str) -> Exercise:
         """Give the exercise that has `name` among its names.
 

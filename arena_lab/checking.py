@@ -72,8 +72,9 @@ class Check:
 
     @property
     def parameters(self) -> list[str]:
-        """The names of the answers that it takes."""
-        return list(inspect.signature(self.function).parameters)
+        """The names of the answers that it takes; what has a default is a setting, no answer."""
+        takes = inspect.signature(self.function).parameters.values()
+        return [p.name for p in takes if p.default is p.empty]
 
 
 def prepare(section: Section) -> None:
@@ -103,7 +104,11 @@ def find_checks(section: Section) -> list[Check]:
 
 
 def run(
-    section: Section, exercises: Iterable[Exercise] | None = None, *, solutions: bool = False
+    section: Section,
+    exercises: Iterable[Exercise] | None = None,
+    *,
+    solutions: bool = False,
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> Iterator[Verdict]:
     """Check answers and give each exercise's verdict, in the order of the page.
 
@@ -111,6 +116,7 @@ def run(
         section: The section.
         exercises: Which of its exercises; all by default.
         solutions: Check our `solutions.py` instead of the learner's `answers.py`.
+        interrupted: Once it says yes, what runs is ended, and no more verdicts come.
 
     Raises:
         LabError: The file with the answers is missing or cannot be read.
@@ -131,14 +137,19 @@ def run(
         if not set(e.names) <= unwritten
     ]
     done: dict[str, list[TestVerdict]] = {e.name: [] for e in wanted}
-    outcomes = isolation.run_all(jobs, workers=_workers(), memory=_memory())
+    outcomes = isolation.run_all(
+        jobs, workers=_workers(), memory=_memory(), interrupted=interrupted
+    )
     for exercise in wanted:
         mine = done[exercise.name]
         if set(exercise.names) <= unwritten:
             yield _verdict(exercise, NOT_STARTED, [])
             continue
         while len(mine) < len(tests[exercise.name]):
-            name, number, outcome = next(outcomes)
+            ended = next(outcomes, None)
+            if ended is None:
+                return
+            name, number, outcome = ended
             done[name].append(_test_verdict(tests[name][number], outcome, path))
         yield _verdict(exercise, _status(mine), mine)
 

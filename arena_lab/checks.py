@@ -76,8 +76,7 @@ class Call:
     def __init__(self, function: Callable, args: tuple, kwargs: dict[str, Any]) -> None:
         __tracebackhide__ = True
         self.name = getattr(function, "__name__", type(function).__name__)
-        shown = [brief(arg) for arg in args] + [f"{k}={brief(v)}" for k, v in kwargs.items()]
-        self.text = f"{self.name}({', '.join(shown)})"
+        self.text = _text_of_call(self.name, function, args, kwargs)
         before = [_snapshot(arg) for arg in (*args, *kwargs.values())]
         try:
             self.value = function(*args, **kwargs)
@@ -182,8 +181,7 @@ def raises(
     kinds = expected if isinstance(expected, tuple) else (expected,)
     wanted = " or ".join(kind.__name__ for kind in kinds)
     name = getattr(function, "__name__", type(function).__name__)
-    shown = [brief(arg) for arg in args] + [f"{k}={brief(v)}" for k, v in kwargs.items()]
-    text = f"{name}({', '.join(shown)})"
+    text = _text_of_call(name, function, args, kwargs)
     try:
         value = function(*args, **kwargs)
     except kinds as error:
@@ -208,6 +206,27 @@ def brief(value: Any) -> str:
         inner = ", ".join(brief(item) for item in value[:6]) + (", …" if len(value) > 6 else "")
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
     return _shorten(repr(value) if not callable(value) else getattr(value, "__name__", repr(value)))
+
+
+def _text_of_call(name: str, function: Callable, args: tuple, kwargs: dict[str, Any]) -> str:
+    shown = [brief(arg) for arg in args] + [f"{k}={brief(v)}" for k, v in kwargs.items()]
+    text = f"{name}({', '.join(shown)})"
+    if len(text) <= 80 and "\n" not in text:
+        return text
+    # A line for each argument, with its name.
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    for i, parameter in enumerate(parameters[: len(args)]):
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            break
+        shown[i] = f"{parameter.name}={shown[i]}"
+    lines = []
+    for part in shown:
+        hanging = "\n" + " " * (4 + part.find("=") + 1)
+        lines.append("    " + part.replace("\n", hanging))
+    return f"{name}(\n" + ",\n".join(lines) + ",\n)"
 
 
 def describe(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 import difflib
 import functools
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from arena_lab import catalogue
+from arena_lab import catalogue, isolation
 from arena_lab.errors import LabError
 from arena_lab.paths import ROOT
 
@@ -47,7 +46,7 @@ def test(
     exercises = [section.find(exercise_name)] if exercise_name else list(section.exercises)
     console = Console(stderr=json_file == "-")
 
-    _one_thread()
+    isolation.one_thread()
     from arena_lab import checking, progress, report
 
     verdicts = []
@@ -89,9 +88,8 @@ def list_sections(section_number: str | None) -> None:
                 heading, justify="right" if heading in ("exercises", "hours") else "left"
             )
         for section in catalogue.sections():
-            hours = sum(e.minutes for e in section.exercises if not e.optional) / 60
             table.add_row(
-                section.number, section.title, str(len(section.exercises)), f"{hours:.1f}"
+                section.number, section.title, str(len(section.exercises)), f"{section.hours:.1f}"
             )
     else:
         for heading in ("exercise", "difficulty", "importance", "minutes", ""):
@@ -162,7 +160,7 @@ def _write(path: Path, text: str) -> None:
 def watch(section_number: str) -> None:
     """Check on every save, until the learner quits."""
     section = catalogue.find_section(section_number)
-    _one_thread()
+    isolation.one_thread()
     from arena_lab.watch import watch as run
 
     run(section, Console())
@@ -215,12 +213,6 @@ def lock(*, upgrade: bool) -> None:
     from arena_lab.lock import compile_locks
 
     compile_locks(upgrade=upgrade)
-
-
-def _one_thread() -> None:
-    # Children run side by side, one core each; a pool of threads would not survive the fork.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
 
 
 def _find_anywhere(name: str) -> tuple[catalogue.Section, catalogue.Exercise]:

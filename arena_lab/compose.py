@@ -1,7 +1,7 @@
 """Start and stop the container: `python3 -m arena_lab.compose up|down|shell|build`.
 
 Runs on the host before there is an environment, so: standard library only, Python 3.9 or later.
-`up` leaves its findings in .env, after which `docker compose up` does the same by itself.
+`up` and `build` leave their findings in .env, after which `docker compose up` does the same.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import argparse
 import http.client
 import os
 import re
-import shlex
 import shutil
 import socket
 import ssl
@@ -33,8 +32,8 @@ _PORT = 8888
 _PORTS_TO_TRY = 50
 _SECONDS_TO_START = 120
 
-_BEGIN = "# Written by ./inv up; a line of yours outside of this block wins.\n"
-_END = "# End of what ./inv up wrote.\n"
+_BEGIN = "# Written by ./inv up and build; a line of yours outside of this block wins.\n"
+_END = "# End of what ./inv wrote.\n"
 
 
 def up(flavour: str | None = None, port: int | None = None) -> None:
@@ -49,17 +48,7 @@ def up(flavour: str | None = None, port: int | None = None) -> None:
             failed, or the lab does not start.
     """
     compose = _compose()
-    info = image.docker_info()
-    verdict = _choose_flavour(flavour, gpu.decide(gpu.look(info)))
-    chosen = _choose_port(port)
-    if setting("ARENA_LAB_IMAGE"):
-        _fetch(setting("ARENA_LAB_IMAGE"))
-    else:
-        image.build()
-    secret = token()
-    values = settings(info, verdict, chosen)
-    _give_to_owner(STATE, *STATE.iterdir())
-    write_env(values)
+    info, verdict, chosen = _prepare(flavour, port)
     try:
         _start(compose, chosen)
     except _NoDevice as error:
@@ -70,21 +59,56 @@ def up(flavour: str | None = None, port: int | None = None) -> None:
     _await(compose, chosen)
     if verdict.flavour == "gpu":
         _confirm_gpu(compose)
-    print(f"http://127.0.0.1:{chosen}/lab?token={secret}", flush=True)
+    print(f"http://127.0.0.1:{chosen}/lab?token={token()}", flush=True)
+
+
+def build(tag: str | None = None) -> None:
+    """Build the image and write .env: all of `up` but the start.
+
+    Args:
+        tag: A name for an image with the course inside, for a class; .env then stays as it is.
+
+    Raises:
+        LabError: As for `up`.
+    """
+    started = time.monotonic()
+    if tag:
+        image.build(tag)
+    else:
+        _compose()
+        _prepare(None, None)
+    name = tag or setting("ARENA_LAB_IMAGE") or image.IMAGE
+    size = int(capture(["docker", "image", "inspect", "--format={{.Size}}", name]).stdout or 0)
+    print(f"{name}: {size / 1e9:.2f} GB, in {time.monotonic() - started:.0f} s", flush=True)
 
 
 def down() -> None:
-    """Stop the container and remove it; answers and data stay."""
-    _run([*_compose(), "down"])
+    """Stop the container and remove it; answers and data stay.
+
+    Raises:
+        LabError: Docker is missing or refuses.
+    """
+    compose = _compose()
+    image.docker_info()
+    # As the containers know it: somebody may have removed .env, and with it the project's name.
+    label = '--format={{.Label "com.docker.compose.project"}}'
+    projects = set(capture(["docker", "ps", "--all", "--filter", _ours(), label]).stdout.split())
+    for project in projects:
+        done = capture([*compose, "--project-name", project, "down"])
+        if done.returncode:
+            raise LabError(f"the lab could not be stopped: {_last_line(done)}")
+    print(f"Stopped; answers and data are in {ROOT}." if projects else "The lab is not running.")
 
 
 def shell() -> None:
     """Open a shell in the running container."""
-    compose = _compose()
-    if not _containers("running"):
+    _compose()
+    image.docker_info()
+    running = _containers("running")
+    if not running:
         raise LabError("the lab is not running; start it with: ./inv up")
-    command = [*compose, "exec", "lab", "bash"]
-    sys.exit(subprocess.run(command, cwd=ROOT, env=image.environment()).returncode)
+    terminal = "-it" if sys.stdin.isatty() and sys.stdout.isatty() else "-i"
+    sys.exit(subprocess.run(["docker", "exec", terminal, running[0], "bash"]).returncode)
 
 
 def settings(info: Mapping[str, Any], verdict: gpu.Verdict, port: int) -> dict[str, str]:
@@ -123,7 +147,7 @@ def write_env(values: Mapping[str, str], path: Path = ENV) -> None:
     """Put values into .env, beside the lines that somebody else wrote there."""
     path = path.resolve()
     theirs = _others_lines(path)
-    taken = {key for key, _ in assignments(theirs)}
+    taken = {key for key, value in assignments(theirs) if value}
     ours = [f"{key}={value}\n" for key, value in values.items() if key not in taken]
     if theirs and not theirs.endswith("\n"):
         theirs += "\n"
@@ -138,6 +162,21 @@ def write_env(values: Mapping[str, str], path: Path = ENV) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _prepare(flavour: str | None, port: int | None) -> tuple[dict[str, Any], gpu.Verdict, int]:
+    """Choose how the lab starts, see to its image, and write .env."""
+    info = image.docker_info()
+    verdict = _choose_flavour(flavour, gpu.decide(gpu.look(info)))
+    chosen = _choose_port(port)
+    if setting("ARENA_LAB_IMAGE"):
+        _fetch(setting("ARENA_LAB_IMAGE"))
+    else:
+        image.build()
+    token()
+    _give_to_owner(STATE, *STATE.iterdir())
+    write_env(settings(info, verdict, chosen))
+    return info, verdict, chosen
 
 
 class _NoDevice(Exception):
@@ -172,7 +211,8 @@ def _compose() -> list[str]:
 
 
 def _others_lines(path: Path) -> str:
-    return re.sub(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}", "", read(path), flags=re.DOTALL)
+    block = rf"{re.escape(_BEGIN)}(?:\w+=.*\n)*{re.escape(_END)}"
+    return re.sub(block, "", read(path)).replace(_BEGIN, "").replace(_END, "")
 
 
 def _owner() -> tuple[int, int]:
@@ -196,15 +236,12 @@ def _hand_over_certificates() -> str:
     return "/lab/.lab/ca.pem"
 
 
-def _run(command: list[str]) -> None:
-    if status := subprocess.run(command, cwd=ROOT, env=image.environment()).returncode:
-        raise LabError(f"{shlex.join(command)} failed with status {status}, for the reason above")
-
-
 def _fetch(name: str) -> None:
     """Get a ready image, where it is not here."""
     if capture(["docker", "image", "inspect", name]).returncode:
-        _run(["docker", "pull", name])
+        command = ["docker", "pull", name]
+        if subprocess.run(command, cwd=ROOT, env=image.environment()).returncode:
+            raise LabError(f"{name}, which ARENA_LAB_IMAGE names, could not be fetched")
 
 
 def _choose_port(asked: int | None) -> int:
@@ -260,10 +297,18 @@ def _who_has(port: int) -> str:
 
 def _containers(status: str) -> list[str]:
     """Give the containers that Compose made for this checkout."""
-    label = f"label=com.docker.compose.project.working_dir={ROOT}"
-    return capture(
-        ["docker", "ps", "-aq", "--filter", label, "--filter", f"status={status}"]
-    ).stdout.split()
+    state = f"status={status}"
+    return capture(["docker", "ps", "-aq", "--filter", _ours(), "--filter", state]).stdout.split()
+
+
+def _ours() -> str:
+    return f"label=com.docker.compose.project.working_dir={ROOT}"
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Give what a command said last, which is where Docker says what is wrong."""
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    return lines[-1] if lines else f"status {done.returncode}"
 
 
 def _running_port() -> int | None:
@@ -275,18 +320,22 @@ def _running_port() -> int | None:
 
 
 def _start(compose: list[str], port: int) -> None:
+    opened = ["--filter", _ours(), "--filter", "label=devcontainer.local_folder"]
+    if capture(["docker", "ps", "--quiet", *opened]).stdout.strip():
+        # Compose would make the container anew, for it knows nothing of what the editor added.
+        print("It runs already, opened by an editor.", flush=True)
+        return
     done = capture([*compose, "up", "--detach", "--no-build", "--remove-orphans"])
     if done.returncode == 0:
         return
     said = done.stdout + done.stderr
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
     if refused := re.search(
         r"could not select device driver|nvidia-container-cli|CDI device.*", said
     ):
         raise _NoDevice(refused[0])
     if re.search(r"port is already allocated|address already in use", said):
         raise LabError(f"{_who_has(port)}; take another: ./inv up --port {_next_free(port)}")
-    raise LabError(f"the container could not be started: {lines[-1] if lines else done.returncode}")
+    raise LabError(f"the container could not be started: {_last_line(done)}")
 
 
 def _await(compose: list[str], port: int) -> None:
@@ -341,10 +390,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands.add_parser("down", help="stop the lab")
     commands.add_parser("shell", help="open a shell in the running lab")
-    building = commands.add_parser("build", help="build the image")
+    building = commands.add_parser("build", help="build the image, and write .env")
     building.add_argument("--tag", help="with the course inside, for a class, under this name")
     given = vars(parser.parse_args(arguments))
-    command = {"up": up, "down": down, "shell": shell, "build": image.build}[given.pop("command")]
+    command = {"up": up, "down": down, "shell": shell, "build": build}[given.pop("command")]
     try:
         command(**given)
     except LabError as error:

@@ -5,19 +5,28 @@ Nothing is fetched at import. A file whose checksum is wrong is fetched again, n
 
 import functools
 import gzip
+import hashlib
 import logging
 import os
+import shutil
+import tarfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from arena_lab.paths import STATE
 
+if TYPE_CHECKING:
+    import pooch
+
 CACHE = Path(os.environ.get("ARENA_LAB_DATA") or STATE / "data")
 
-_SUBSET = Path(__file__).parent / "datasets" / "mnist_5000.npz"
+_WITH_THE_LAB = Path(__file__).parent / "datasets"
+_SUBSET = _WITH_THE_LAB / "mnist_5000.npz"
 _N_TRAIN_OF_SUBSET = 4_000
 
 # After so many seconds without an answer the lab goes on without a network.
@@ -31,6 +40,24 @@ _MNIST_SUMS = {
     "t10k-labels-idx1": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
 _MNIST_FILES = {f"{name}-ubyte.gz": checksum for name, checksum in _MNIST_SUMS.items()}
+
+_CIFAR_HOST = "https://www.cs.toronto.edu/~kriz/"
+_CIFAR_FILES = {
+    "cifar-10-binary.tar.gz": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+}
+_CIFAR_NAMES = [  # in the order of the labels
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+]
+
+_WEIGHTS_HOST = "https://download.pytorch.org/models/"
+# torchvision's names end in the first eight digits of the file's sha256.
+_WEIGHTS_FILE = "resnet34-b627a593.pth"
+
+# Two sets, so that a network that has seen one has not seen the other.
+PHOTOGRAPHS = ("astronaut", "cat", "coffee", "flower", "temple")
+OTHER_PHOTOGRAPHS = ("admiral", "galaxies", "retina", "rocket")
+_BLOCK = 64  # side of the squares of which every fifth is kept for the test
 
 
 @dataclass(frozen=True)
@@ -61,7 +88,7 @@ def digits(*, subset: bool = False) -> Digits:
     if subset:
         return _digits_of_the_lab("5,000 digits of MNIST that come with the lab")
     try:
-        paths = _fetch_mnist()
+        paths = _fetch("mnist", _MNIST_HOST, _MNIST_FILES)
     except _Unreachable as error:
         print(f"The full MNIST is not here ({error}); 5,000 real digits of it stand in.")
         return _digits_of_the_lab("5,000 digits of MNIST that come with the lab")
@@ -71,28 +98,159 @@ def digits(*, subset: bool = False) -> Digits:
     )
 
 
+@dataclass(frozen=True)
+class ColourPictures:
+    """Small colour pictures: uint8 (n, 32, 32, 3) from 0 to 255, labels int64 (n,) into `names`."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    names: Sequence[str]
+    source: str
+
+
+def colour_pictures(*, subset: bool = False) -> ColourPictures:
+    """Load CIFAR-10, 50,000 small pictures of ten kinds of things to train on and 10,000 to test.
+
+    Where it is not in the cache and cannot be fetched, 1,000 and 300 crops of five photographs
+    that come with the lab stand in, and one line says so; the label is which photograph it is.
+
+    Args:
+        subset: Take the crops without asking the network.
+    """
+    if subset:
+        return photograph_crops(PHOTOGRAPHS)
+    try:
+        (archive,) = _fetch("cifar10", _CIFAR_HOST, _CIFAR_FILES)
+    except _Unreachable as error:
+        print(f"CIFAR-10 is not here ({error}); small crops of five real photographs stand in.")
+        return photograph_crops(PHOTOGRAPHS)
+    return _read_cifar(archive)
+
+
+def photographs(names: Sequence[str] = PHOTOGRAPHS) -> list[np.ndarray]:
+    """Load photographs that come with the lab: uint8 (height, width, 3), at most 512 on a side."""
+    from PIL import Image
+
+    folder = _WITH_THE_LAB / "photographs"
+    return [np.asarray(Image.open(folder / f"{name}.jpg").convert("RGB")) for name in names]
+
+
+def photograph_crops(
+    names: Sequence[str], n_train: int = 200, n_test: int = 60, seed: int = 0
+) -> ColourPictures:
+    """Cut small pictures from photographs; those to test with show parts that no other shows.
+
+    Args:
+        names: Of photographs; the label of a crop is the position of its photograph here.
+        n_train: Crops of each photograph to train on.
+        n_test: Crops of each photograph to test with.
+        seed: Of the choice.
+    """
+    rng = np.random.default_rng(seed)
+    parts: dict[bool, list[tuple[np.ndarray, int]]] = {True: [], False: []}
+    for label, photograph in enumerate(photographs(names)):
+        corners = [
+            (top, left)
+            for top in range(0, photograph.shape[0] - _BLOCK + 1, _BLOCK)
+            for left in range(0, photograph.shape[1] - _BLOCK + 1, _BLOCK)
+        ]
+        rng.shuffle(corners)
+        n_kept = len(corners) // 5
+        for is_train, chosen, n in (
+            (True, corners[n_kept:], n_train),
+            (False, corners[:n_kept], n_test),
+        ):
+            for i in range(n):
+                parts[is_train].append((_crop(photograph, *chosen[i % len(chosen)], rng), label))
+    train, test = (_stacked(parts[is_train], rng) for is_train in (True, False))
+    source = f"crops of {len(names)} photographs that come with the lab"
+    return ColourPictures(*train, *test, names, source)
+
+
+def _stacked(
+    part: list[tuple[np.ndarray, int]], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give pictures and labels as two arrays, in a random order."""
+    chosen = [part[i] for i in rng.permutation(len(part))]
+    return np.stack([image for image, _ in chosen]), np.array([label for _, label in chosen])
+
+
+def _crop(photograph: np.ndarray, top: int, left: int, rng: np.random.Generator) -> np.ndarray:
+    """Cut a square of 32 to 64 pixels from a block, and bring it to 32."""
+    from PIL import Image
+
+    side = int(rng.integers(_BLOCK // 2, _BLOCK + 1))
+    row, col = (int(start + rng.integers(0, _BLOCK - side + 1)) for start in (top, left))
+    crop = Image.fromarray(photograph[row : row + side, col : col + side])
+    return np.asarray(crop.resize((32, 32), Image.Resampling.BILINEAR))
+
+
+def resnet34_weights() -> Path | None:
+    """Give the file with torchvision's ImageNet weights of ResNet34, fetched where needed.
+
+    None where they are not in the cache and cannot be fetched; one line says why.
+    """
+    try:
+        for _ in range(2):  # once more if what lies in the cache is damaged
+            (path,) = _fetch("resnet34", _WEIGHTS_HOST, {_WEIGHTS_FILE: None})
+            if hashlib.sha256(path.read_bytes()).hexdigest()[:8] in path.stem:
+                return path
+            path.unlink()
+        raise _Unreachable(f"what {urlsplit(_WEIGHTS_HOST).netloc} sent has a wrong checksum")
+    except _Unreachable as error:
+        print(f"ResNet34's ImageNet weights are not here ({error}).")
+        return None
+
+
 class _Unreachable(Exception):
     """Why data can't be fetched, in a few words."""
 
 
-def _fetch_mnist() -> list[Path]:
+def _fetch(folder: str, host: str, files: Mapping[str, str | None]) -> list[Path]:
+    """Give the paths of files (name: sha256) in the cache, fetched where they are not there."""
     import pooch
 
     mirror = os.environ.get("ARENA_LAB_DATA_MIRROR")
-    base = f"{mirror.rstrip('/')}/mnist/" if mirror else _MNIST_HOST
-    store = pooch.create(CACHE / "mnist", base, registry=_MNIST_FILES)
+    base = f"{mirror.rstrip('/')}/{folder}/" if mirror else host
+    store = pooch.create(CACHE / folder, base, registry=dict(files))
     pooch.get_logger().setLevel(logging.ERROR)
-    missing = [name for name in _MNIST_FILES if not (store.abspath / name).exists()]
+    missing = [name for name in files if not (store.abspath / name).exists()]
     if missing and is_offline():
         raise _Unreachable("ARENA_LAB_OFFLINE is set")
     reason = _why_unreachable(base + missing[0]) if missing else ""
     if reason:
         raise _Unreachable(reason)
-    downloader = pooch.HTTPDownloader(progressbar=True, timeout=(_PATIENCE_S, 30))
     try:
-        return [Path(store.fetch(name, downloader=downloader)) for name in _MNIST_FILES]
+        return [Path(store.fetch(name, downloader=_download)) for name in files]
     except (OSError, ValueError) as error:  # what requests raises; a wrong checksum
         raise _Unreachable(_reason(error, base)) from None
+
+
+def _download(url: str, output_file: str, store: "pooch.Pooch") -> None:
+    """Fetch a file for pooch with a progress bar, from where the last try stopped."""
+    import requests
+    from tqdm.auto import tqdm
+
+    part = store.abspath / (url.rsplit("/", 1)[-1] + ".part")
+    n_there = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={n_there}-"} if n_there else {}
+    with requests.get(url, headers=headers, stream=True, timeout=(_PATIENCE_S, 30)) as response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            part.unlink()
+        response.raise_for_status()
+        goes_on = response.status_code == requests.codes.partial_content
+        n_there = n_there if goes_on else 0
+        total = n_there + int(response.headers.get("Content-Length", 0))
+        with (
+            open(part, "ab" if goes_on else "wb") as file,
+            tqdm(total=total, initial=n_there, unit="B", unit_scale=True, desc=part.stem) as bar,
+        ):
+            for chunk in response.iter_content(1 << 16):
+                file.write(chunk)
+                bar.update(len(chunk))
+    shutil.move(part, output_file)
 
 
 @functools.cache
@@ -127,6 +285,21 @@ def _digits_of_the_lab(source: str) -> Digits:
         images, labels = file["images"], file["labels"].astype(np.int64)
     n = _N_TRAIN_OF_SUBSET
     return Digits(images[:n], labels[:n], images[n:], labels[n:], source)
+
+
+def _read_cifar(archive: Path) -> ColourPictures:
+    """Read CIFAR-10's binary form: records of one byte for the label, then the three channels."""
+    with tarfile.open(archive) as tar:
+        files = {
+            Path(member.name).name: np.frombuffer(content.read(), np.uint8).reshape(-1, 3073)
+            for member in tar
+            if member.name.endswith(".bin") and (content := tar.extractfile(member))
+        }
+    test = files.pop("test_batch.bin")
+    train = np.concatenate([files[name] for name in sorted(files)])
+    images = [r[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1) for r in (train, test)]
+    labels = [records[:, 0].astype(np.int64) for records in (train, test)]
+    return ColourPictures(images[0], labels[0], images[1], labels[1], _CIFAR_NAMES, "CIFAR-10")
 
 
 def _read_idx(path: Path) -> np.ndarray:

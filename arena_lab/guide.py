@@ -44,13 +44,16 @@ def next_hint(section: Section, exercise: Exercise) -> Group:
     shown = _shown_hints()
     key = f"{section.number} {exercise.name}"
     n = min(shown.get(key, 0) + 1, len(hints))
-    _remember_hints({**shown, key: n})
+    trouble = _remember_hints({**shown, key: n})
+    if trouble:  # or the first one would come for ever
+        n = len(hints)
     parts = [
         part
         for i, hint in enumerate(hints[:n], start=1)
         for part in (Text(f"Hint {i} of {len(hints)}", "dim"), Markdown(hint.text))
     ]
-    return Group(Text(exercise.title, "bold"), *parts)
+    notes = [Text(trouble, "dim")] if trouble else []
+    return Group(Text(exercise.title, "bold"), *parts, *notes)
 
 
 def solution(section: Section, exercise: Exercise, *, now: bool = False) -> Syntax:
@@ -118,9 +121,11 @@ def _shown_hints() -> dict[str, int]:
     return stored if isinstance(stored, dict) else {}
 
 
-def _remember_hints(shown: dict[str, int]) -> None:
+def _remember_hints(shown: dict[str, int]) -> str:
+    """Keep how many hints were shown; give the reason where it cannot be kept."""
     try:
         STATE.mkdir(parents=True, exist_ok=True)
         write_atomically(STATE / "hints.json", json.dumps(shown))
     except OSError as error:
-        raise LabError(f"{STATE} cannot be written: {error.strerror}") from None
+        return f"All hints at once, for {STATE} cannot be written: {error.strerror}"
+    return ""

@@ -48,7 +48,11 @@ class Outcome:
 
 
 def run_all(
-    jobs: Iterable[tuple[Any, Sequence[Step]]], *, workers: int, memory: int
+    jobs: Iterable[tuple[Any, Sequence[Step]]],
+    *,
+    workers: int,
+    memory: int,
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Any, int, Outcome]]:
     """Run each job in a child of its own, some at a time, and give each step's outcome as it comes.
 
@@ -59,6 +63,7 @@ def run_all(
         jobs: Key and steps of each.
         workers: How many children at a time.
         memory: Bytes that a child may allocate beyond what it starts with.
+        interrupted: Asked many times a second; once it says yes, the children are ended.
     """
     waiting = ((key, steps) for key, steps in jobs if steps)
     children: dict[Any, _Child] = {}
@@ -72,6 +77,8 @@ def run_all(
             patience = min(child.deadline for child in children.values()) - time.monotonic()
             for event, _ in selector.select(min(max(patience, 0.0), 0.02)):
                 event.data()
+            if interrupted():
+                return
             for key, child in list(children.items()):
                 for number, outcome in child.outcomes():
                     yield key, number, outcome
@@ -79,6 +86,15 @@ def run_all(
                     del children[key]
                     if child.next_step < len(child.steps):
                         children[key] = _Child(child.steps, child.next_step, memory, selector)
+
+
+def one_thread() -> None:
+    """Keep numpy and torch to one thread; call it before either is imported.
+
+    Children run side by side, a core each, and one hangs whose parent had a pool of threads.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def available_memory() -> int:

@@ -117,7 +117,8 @@ def _tests_of(section: Section) -> dict[str, list[str]]:
         if info is None:
             continue
         exercise = section.find(info.exercise)
-        arguments = ", ".join(inspect.signature(function).parameters)
+        takes = inspect.signature(function).parameters.values()
+        arguments = ", ".join(p.name for p in takes if p.default is p.empty)
         calls.setdefault(exercise.name, []).append(f"tests.{name}({arguments})")
     return calls
 

@@ -27,16 +27,25 @@ class Watch:
     def __init__(self, section: Section, console: Console) -> None:
         self.section = section
         self.console = console
+        self._seen: tuple[int, ...] = ()
         self._script = self._read()
+        self._unchecked: list[Exercise] = []
         self._current = section.exercises[0] if section.exercises else None
 
     def saved(self) -> list[checking.Verdict]:
-        """Check the exercises that the newest save concerns, and give their verdicts."""
+        """Check the exercises that the newest save concerns, and give their verdicts.
+
+        The next save ends what still runs; what it does not concern itself is checked after it.
+        """
         script = self._read()
         changed = script.changed_since(self._script) if script and self._script else None
         if script is None:
             return []
-        concerned = [e for e in self.section.exercises if self._concerns(script, e, changed)]
+        concerned = [
+            e
+            for e in self.section.exercises
+            if e in self._unchecked or self._concerns(script, e, changed)
+        ]
         # What was written first, then what uses it.
         concerned.sort(key=lambda e: changed is not None and not changed & {*e.names})
         self._script = script
@@ -46,13 +55,16 @@ class Watch:
         """Check exercises, print each verdict as it comes, explain the first failure."""
         verdicts = []
         try:
-            for verdict in checking.run(self.section, exercises):
+            for verdict in checking.run(
+                self.section, exercises, interrupted=lambda: self._state() != self._seen
+            ):
                 verdicts.append(verdict)
                 if verdict.status != checking.NOT_STARTED:
                     self._print(verdict)
         except LabError as error:
             self.console.print(Text(str(error), "red"))
             return []
+        self._unchecked = exercises[len(verdicts) :]
         failed = next((v for v in verdicts if v.status == checking.FAILED and v.failure), None)
         if failed and failed.failure:
             self.console.print()
@@ -87,6 +99,7 @@ class Watch:
     def _read(self) -> Script | None:
         # An editor may save by replacing: for a moment the file is gone or empty.
         for _ in range(20):
+            self._seen = self._state()
             try:
                 text = read_source(self.section.answers)
             except (OSError, SyntaxError):
@@ -95,6 +108,13 @@ class Watch:
                 return Script(text)
             time.sleep(0.01)
         return None
+
+    def _state(self) -> tuple[int, ...]:
+        try:
+            found = self.section.answers.stat()
+        except OSError:
+            return ()
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _concerns(self, script: Script, exercise: Exercise, changed: set[str] | None) -> bool:
         if changed is None:

@@ -69,10 +69,10 @@ class Watched:
             found += os.read(self._terminal, 1 << 16)
 
     def drain(self) -> None:
-        """Read what else is printed, until nothing comes for a while."""
+        """Read what else is printed, users of what changed, until nothing comes for a while."""
         os.set_blocking(self._terminal, False)
         quiet_since = time.monotonic()
-        while time.monotonic() - quiet_since < 0.15:
+        while time.monotonic() - quiet_since < 0.05:
             try:
                 os.read(self._terminal, 1 << 16)
                 quiet_since = time.monotonic()

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from arena_lab import catalogue, paths, starters
+from arena_lab import catalogue, isolation, paths, starters
+
+# Some tests fork children, others of the same process compute with torch.
+isolation.one_thread()
 
 PAGE = """\
 ---

@@ -108,6 +108,21 @@ def test_message_shows_call_result_and_place() -> None:
     ]
 
 
+def test_long_call_has_a_line_for_each_argument() -> None:
+    def scale(rows: np.ndarray, *others: np.ndarray, by: float) -> None: ...
+
+    rows = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert call(scale, rows, rows, by=2.0).text.splitlines() == [
+        "scale(",
+        "    rows=[[1., 2.],",
+        "          [3., 4.]],",
+        "    [[1., 2.],",
+        "     [3., 4.]],",
+        "    by=2.0,",
+        ")",
+    ]
+
+
 def test_large_arguments_are_shown_by_shape() -> None:
     assert call(np.sum, np.ones((4, 5))).text == "sum(array[4, 5])"
 

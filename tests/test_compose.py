@@ -23,7 +23,7 @@ INFO = {"MemTotal": 16 << 30, "SecurityOptions": ["name=seccomp,profile=builtin"
 ANSWERS = {
     "compose version": "echo Docker Compose version v2.26.1",
     "info": 'echo \'{"DockerRootDir": "/", "MemTotal": 17179869184}\'',
-    "image inspect": "echo []",
+    "image inspect": "echo 7468000000",
     "ps": "true",
 }
 
@@ -143,6 +143,28 @@ def test_shell_says_how_to_start_the_lab(run):
     assert_fails(run("shell", answers=ANSWERS), "the lab is not running; start it with: ./inv up")
 
 
+def test_down_says_that_nothing_runs(run):
+    done = run("down", answers=ANSWERS)
+    assert (done.returncode, done.stdout) == (0, "The lab is not running.\n")
+
+
+def test_down_stops_what_runs_whatever_env_says(run, checkout):
+    answers = {
+        "ps --all --filter label=": "echo some-project",
+        "compose --project-name some-project down": "true",
+        **ANSWERS,
+    }
+    done = run("down", answers=answers)
+    assert done.stdout == f"Stopped; answers and data are in {checkout}.\n"
+
+
+@pytest.mark.parametrize("command", ["down", "shell", "build"])
+def test_every_command_says_how_to_start_docker(run, command):
+    refusal = "Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?"
+    done = run(command, answers={**ANSWERS, "info": f"echo '{refusal}' >&2; exit 1"})
+    assert_fails(done, "Docker does not run", "sudo systemctl start docker")
+
+
 def test_build_shows_the_end_of_what_failed_and_keeps_the_rest(run, checkout):
     steps = "for i in $(seq 300); do echo \"#13 $i line\"; done; echo '#13 ERROR: broken'; exit 1"
     done = run("build", answers={**ANSWERS, "build": steps})
@@ -179,7 +201,28 @@ def test_build_says_which_step_it_has_come_to(run):
     ]
     script = "; ".join(f"echo '{line}'" for line in lines)
     done = run("build", answers={**ANSWERS, "build": script})
-    assert done.stdout.splitlines() == ["  building: torch and CUDA, 3 GB to fetch the first time"]
+    said = [line for line in done.stdout.splitlines() if "building" in line]
+    assert said == ["  building: torch and CUDA, 3 GB to fetch the first time"]
+
+
+def test_build_says_how_big_the_image_is(run):
+    done = run("build", answers={**ANSWERS, "build": "true"})
+    assert re.fullmatch(r"arena-lab:local: 7\.47 GB, in \d+ s", done.stdout.splitlines()[-1]), (
+        done.stderr
+    )
+
+
+def test_build_leaves_in_env_what_compose_needs(run, checkout):
+    assert run("build", answers={**ANSWERS, "build": "true"}).returncode == 0
+    values = dict(image.assignments((checkout / ".env").read_text()))
+    assert values["COMPOSE_FILE"] == "docker-compose.yml"
+    assert values["ARENA_LAB_UID"] == str(checkout.stat().st_uid)
+    assert (checkout / ".lab" / "token").stat().st_size
+
+
+def test_build_for_a_class_leaves_env_alone(run, checkout):
+    assert run("build", "--tag", "lab:class", answers={**ANSWERS, "build": "true"}).returncode == 0
+    assert not (checkout / ".env").exists()
 
 
 def test_first_build_wants_room_on_the_disk(monkeypatch):
@@ -257,6 +300,25 @@ def test_env_gives_way_to_a_line_of_the_learner(tmp_path):
     compose.write_env({"ARENA_LAB_MEMORY": "8g", "ARENA_LAB_PORT": "8888"}, path)
     values = dict(image.assignments(path.read_text()))
     assert values == {"ARENA_LAB_MEMORY": "32g", "ARENA_LAB_PORT": "8888"}
+
+
+def test_env_fills_a_line_that_was_left_empty(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("ARENA_LAB_PORT=\n")
+    compose.write_env({"ARENA_LAB_PORT": "8889"}, path)
+    assert dict(image.assignments(path.read_text())) == {"ARENA_LAB_PORT": "8889"}
+
+
+@pytest.mark.parametrize("lost", [compose._BEGIN, compose._END], ids=["begin", "end"])
+def test_env_keeps_lines_around_a_block_that_is_no_longer_whole(tmp_path, lost):
+    path = tmp_path / ".env"
+    compose.write_env({"ARENA_LAB_PORT": "8888"}, path)
+    path.write_text("BEFORE=1\n" + path.read_text().replace(lost, "") + "AFTER=1\n")
+    for _ in range(2):
+        compose.write_env({"ARENA_LAB_PORT": "8889", "ARENA_LAB_UID": "7"}, path)
+    assert path.read_text() == (
+        f"BEFORE=1\nARENA_LAB_PORT=8888\nAFTER=1\n{compose._BEGIN}ARENA_LAB_UID=7\n{compose._END}"
+    )
 
 
 def test_env_is_for_its_owner_only(tmp_path):
@@ -354,12 +416,32 @@ def test_host_side_needs_the_standard_library_alone():
     }
 
 
-def test_example_of_settings_names_all_that_compose_reads():
+def settings_read() -> set[str]:
+    """What Compose and the build read of the environment."""
     files = ("docker-compose.yml", "docker-compose.gpu.yml")
     text = "".join((ROOT / file).read_text() for file in files)
-    example = (ROOT / ".env.example").read_text()
     # What is written after a dollar, and what is handed through without a value.
     named = set(re.findall(r"\$\{(\w+)", text)) | set(re.findall(r"^ +([A-Z_]+):$", text, re.M))
+    named |= set(re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(), re.M))
     # The path inside of the container follows from ARENA_LAB_CA.
-    named.remove("ARENA_LAB_CA_INSIDE")
-    assert {name for name in named if f"#{name}=" not in example} == set()
+    return (named - {"ARENA_LAB_CA_INSIDE"}) | {"ARENA_LAB_CA", "PIP_INDEX_URL"}
+
+
+def settings_of_example() -> set[str]:
+    return set(re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(), re.M))
+
+
+def test_example_of_settings_names_what_is_read_and_nothing_else():
+    assert settings_of_example() == settings_read() | {"COMPOSE_FILE"}  # which is its own
+
+
+def test_guide_explains_every_setting():
+    guide = (ROOT / "docs" / "container.md").read_text()
+    written = settings_of_example() | set(compose.settings(INFO, CPU, 8888))
+    assert {name for name in written if f"`{name}`" not in guide} == set()
+
+
+def test_compose_has_every_setting_of_the_block(monkeypatch, tmp_path):
+    cdi = gpu.Verdict("gpu", "", driver="cdi", devices="nvidia.com/gpu=all")
+    written = set(compose.settings(INFO, cdi, 8888)) - {"COMPOSE_FILE", "COMPOSE_PROJECT_NAME"}
+    assert written <= settings_read()

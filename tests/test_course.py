@@ -1,9 +1,9 @@
 """The laws of docs/writing-a-section.md, held for every section of the course."""
 
 import ast
-import inspect
 import subprocess
 import sys
+import textwrap
 from collections import Counter
 from pathlib import Path
 
@@ -205,7 +205,7 @@ def test_code_blocks_of_the_page_compile(section: Section) -> None:
     for block in _prose(section.page):
         for line, code in _python_blocks(block):
             try:
-                compile(inspect.cleandoc(code), str(section.page), "exec")
+                compile(textwrap.dedent(code), str(section.page), "exec")
             except SyntaxError as error:
                 pytest.fail(f"{section.page}:{line + (error.lineno or 1)}: {error.msg}")
 

@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import http.server
+import io
+import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +38,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.sent = dict(FILES)
         self.status = 200
         self.n_requests = 0
+        self.ranges: list[str] = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -44,7 +47,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.n_requests += 1
         body = self.server.sent.get(self.path.rsplit("/", 1)[-1], b"")
-        self.send_response(self.server.status)
+        status = self.server.status
+        if asked := self.headers.get("Range"):
+            self.server.ranges.append(asked)
+            body = body[int(asked.removeprefix("bytes=").removesuffix("-")) :]
+            status = 206
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command == "GET":
@@ -124,3 +132,122 @@ def test_digits_of_the_lab_are_real_and_balanced() -> None:
     # The mean and the standard deviation of all of MNIST are 0.1307 and 0.3081.
     assert found.train_images.mean() / 255 == pytest.approx(0.131, abs=0.002)
     assert found.train_images.std() / 255 == pytest.approx(0.308, abs=0.002)
+
+
+# --- CIFAR-10 and photographs -----------------------------------------------------------------
+
+CIFAR = "cifar-10-binary.tar.gz"
+
+
+def cifar_archive() -> bytes:
+    def records(label: int) -> bytes:
+        red, green, blue = (np.full(1024, 10 * label + channel) for channel in (1, 2, 3))
+        return bytes([label]) + np.concatenate([red, green, blue]).astype(np.uint8).tobytes()
+
+    files = {f"data_batch_{i}.bin": records(i) for i in range(1, 6)} | {
+        "test_batch.bin": records(7)
+    }
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def cifar(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    server.sent[CIFAR] = cifar_archive()
+    checksum = hashlib.sha256(server.sent[CIFAR]).hexdigest()
+    monkeypatch.setattr(data, "_CIFAR_FILES", {CIFAR: checksum})
+    return server
+
+
+def test_cifar_is_read_with_channels_last(cifar: Server) -> None:
+    found = data.colour_pictures()
+    assert found.source == "CIFAR-10"
+    assert found.train_labels.tolist() == [1, 2, 3, 4, 5]
+    assert found.names[found.test_labels[0]] == "horse"
+    assert found.train_images.shape == (5, 32, 32, 3)
+    assert found.train_images[1, 0, 0].tolist() == [21, 22, 23]
+
+
+def test_crops_stand_in_for_cifar_and_it_is_said(
+    cifar: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cifar.status = 404
+    assert data.colour_pictures().train_images.shape == (1000, 32, 32, 3)
+    assert "five real photographs stand in" in capsys.readouterr().out
+
+
+def test_crops_to_test_with_show_nothing_that_others_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Pictures whose pixels say which block of 64 they stand in.
+    blocks = np.add.outer(10 * np.arange(4), np.arange(4)).astype(np.uint8)
+    picture = np.repeat(np.kron(blocks, np.ones((64, 64), np.uint8))[..., None], 3, axis=2)
+    monkeypatch.setattr(data, "photographs", lambda names: [picture])
+    crops = data.photograph_crops(["one"], n_train=100, n_test=40)
+    seen, kept = set(crops.train_images.ravel()), set(crops.test_images.ravel())
+    assert seen
+    assert kept
+    assert not seen & kept
+
+
+def test_crops_are_balanced_and_the_same_each_time() -> None:
+    one, other = (data.photograph_crops(["cat", "coffee"], 20, 10) for _ in range(2))
+    np.testing.assert_array_equal(one.train_images, other.train_images)
+    assert np.bincount(one.train_labels).tolist() == [20, 20]
+    assert np.bincount(one.test_labels).tolist() == [10, 10]
+
+
+@pytest.mark.parametrize("name", [*data.PHOTOGRAPHS, *data.OTHER_PHOTOGRAPHS])
+def test_every_photograph_is_small_and_its_source_recorded(name: str) -> None:
+    (picture,) = data.photographs([name])
+    assert picture.dtype == np.uint8
+    assert max(picture.shape) <= 512
+    readme = Path(data.__file__).parent / "datasets" / "README.md"
+    assert f"`{name}.jpg`" in readme.read_text(encoding="utf-8")
+
+
+# --- weights ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def weights(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    content = bytes(range(256)) * 400
+    name = f"resnet34-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    monkeypatch.setattr(data, "_WEIGHTS_FILE", name)
+    server.sent[name] = content
+    return server
+
+
+def test_weights_are_fetched(weights: Server) -> None:
+    path = data.resnet34_weights()
+    assert path is not None
+    assert path.read_bytes() == weights.sent[path.name]
+
+
+def test_weights_that_are_damaged_are_fetched_again(weights: Server) -> None:
+    path = data.resnet34_weights()
+    assert path is not None
+    path.write_bytes(b"half a fi")
+    assert data.resnet34_weights() == path
+    assert path.read_bytes() == weights.sent[path.name]
+
+
+def test_wrong_weights_are_never_used(weights: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    weights.sent = {name: content[::-1] for name, content in weights.sent.items()}
+    assert data.resnet34_weights() is None
+    assert "wrong checksum" in capsys.readouterr().out
+    assert not list(data.CACHE.glob("resnet34/*.pth"))
+
+
+def test_fetching_goes_on_where_it_stopped(weights: Server) -> None:
+    name = data._WEIGHTS_FILE
+    part = data.CACHE / "resnet34" / f"{name}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(weights.sent[name][:1000])
+    path = data.resnet34_weights()
+    assert path is not None
+    assert path.read_bytes() == weights.sent[name]
+    assert weights.ranges == ["bytes=1000-"]

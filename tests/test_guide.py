@@ -58,6 +58,20 @@ def test_hint_is_shown(section: Section) -> None:
     assert "Twice what?" in text
 
 
+def test_hints_come_all_at_once_where_none_can_be_remembered(
+    section: Section, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = section.page.read_text()
+    section.page.write_text(
+        page.replace("Twice what?\n:::", "Twice what?\n:::\n:::{hint}\nTwice `x`.\n:::")
+    )
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(guide, "STATE", tmp_path / "file")
+    text = shown(guide.next_hint(section, section.find("double")))
+    assert "Hint 2 of 2" in text
+    assert "All hints at once" in text
+
+
 def test_exercise_without_hint_says_so(section: Section) -> None:
     with pytest.raises(LabError, match="triple has no hint"):
         guide.next_hint(section, section.find("triple"))

@@ -291,6 +291,15 @@ def test_ctrl_c_stops_lab_and_site_without_a_question(
 
 
 @pytest.mark.slow
+def test_ctrl_c_stops_the_lab_while_the_site_starts(
+    start_lab: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    lab = start_lab(tmp_path)
+    lab.process.send_signal(signal.SIGINT)
+    assert lab.process.wait(timeout=30) == 0
+
+
+@pytest.mark.slow
 def test_site_ends_with_a_lab_that_is_killed(
     start_lab: Callable[[Path], Any], tmp_path: Path
 ) -> None:

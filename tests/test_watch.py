@@ -99,6 +99,23 @@ def test_save_that_changes_nothing_checks_nothing(watcher: watch.Watch, section:
     assert statuses(watcher) == {}
 
 
+def test_next_save_ends_what_still_runs(
+    watcher: watch.Watch, write_answer: Write, section: Section
+) -> None:
+    write_answer("def triple(x):\n    return 3 * x", "triple")
+    watcher.saved()
+    write_answer("def triple(x):\n    return x", "triple")
+    write_answer(
+        "def double(x):\n"
+        f"    with open({str(section.answers)!r}, 'a') as file:\n"
+        "        file.write('# saved again')\n"
+        "    while True: pass"
+    )
+    assert statuses(watcher) == {}
+    write_answer("def double(x):\n    return 2 * x")
+    assert statuses(watcher) == {"double": PASSED, "triple": FAILED}
+
+
 def test_syntax_error_is_a_verdict_and_then_forgotten(
     watcher: watch.Watch, write_answer: Write, section: Section
 ) -> None:

@@ -1,5 +1,7 @@
 """What the lab adds to Jupyter's server; its settings are in jupyter_server_config.py."""
 
+import asyncio
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,22 +29,41 @@ def _load_jupyter_server_extension(app: Any) -> None:
 
 
 async def _ready(app: Any) -> None:
+    _stop_on_ctrl_c(app)
     for function in when_ready:
         function()
     await _start_site(app)
 
 
+def _stop_on_ctrl_c(app: Any) -> None:
+    """Stop at the first Ctrl-C; a second one interrupts the cleaning up.
+
+    Without a terminal Jupyter leaves Ctrl-C to Python, which raises an exception wherever the
+    program stands; in a finalizer it would be lost.
+    """
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        app.stop()
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+
+
 async def _start_site(app: Any) -> None:
     """Start the instruction site before somebody asks for it, by asking for it."""
-    from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
+    # Not Tornado's client: it looks the address up in a thread, which a Ctrl-C during the start
+    # leaves behind and the end of the process then waits for.
+    from aiohttp import ClientError, ClientSession, ClientTimeout
 
     host = app.ip if app.ip not in ("", "0.0.0.0") else "127.0.0.1"
-    request = HTTPRequest(
-        f"http://{host}:{app.port}{app.base_url}site/",
-        headers={"Authorization": f"token {app.identity_provider.token}"},
-        request_timeout=120,
-    )
+    url = f"http://{host}:{app.port}{app.base_url}site/"
+    headers = {"Authorization": f"token {app.identity_provider.token}"}
     try:
-        await AsyncHTTPClient().fetch(request)
-    except (HTTPError, OSError) as error:
+        async with (
+            ClientSession(headers=headers, timeout=ClientTimeout(120)) as session,
+            session.get(url) as answer,
+        ):
+            answer.raise_for_status()
+    except (ClientError, OSError) as error:
         app.log.error("the instruction site did not start: %s", error)

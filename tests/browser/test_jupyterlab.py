@@ -16,8 +16,10 @@ pytestmark = [
 ]
 
 FLAGS = "--no-sandbox --disable-background-networking --disable-component-update --disable-sync"
-SECONDS = 60_000
+PATIENCE_MS = 60_000
+expect.set_options(timeout=30_000)
 FOLDER = "chapter9_toys/exercises/toys"
+N_CELLS = 7
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def context() -> Iterator[BrowserContext]:
             executable_path=shutil.which("chromium"), args=FLAGS.split()
         )
         context = browser.new_context(viewport={"width": 1440, "height": 900})
-        context.set_default_timeout(SECONDS)
+        context.set_default_timeout(PATIENCE_MS)
         yield context
         browser.close()
 
@@ -52,7 +54,7 @@ def page(lab: Any, context: BrowserContext) -> Iterator[Page]:
     """JupyterLab, opened by the printed link, with nothing left of earlier tests."""
     page = context.new_page()
     page.goto(f"{lab.url}/lab?reset&token={lab.token}")
-    expect(page.locator(".jp-Launcher")).to_be_visible(timeout=SECONDS)
+    expect(page.locator(".jp-Launcher")).to_be_visible(timeout=PATIENCE_MS)
     yield page
     for other in context.pages:
         other.close(run_before_unload=False)
@@ -67,6 +69,13 @@ def open_file(page: Page, name: str) -> None:
     double_click(page, name)
 
 
+def open_answers(page: Page) -> None:
+    """Open the notebook, and wait for its cells and its kernel."""
+    open_file(page, "answers.py")
+    expect(cells(page)).to_have_count(N_CELLS)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("Python 3 (ipykernel) | Idle")
+
+
 def run_all(page: Page) -> None:
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -76,10 +85,14 @@ def cells(page: Page) -> Any:
     return page.locator(".jp-NotebookPanel:visible .jp-Cell")
 
 
+def unsaved(page: Page) -> Any:
+    return page.locator(".lm-TabBar-tab.jp-mod-dirty")
+
+
 def save(page: Page) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("Control+s")
-    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
+    expect(unsaved(page)).to_have_count(0)
 
 
 @pytest.fixture
@@ -96,13 +109,11 @@ def test_lab_opens_where_the_exercises_are(page: Page) -> None:
 
 
 def test_answers_open_as_a_notebook_without_a_question(page: Page, answers: Path) -> None:
-    open_file(page, "answers.py")
-    expect(cells(page).first).to_be_visible()
+    open_answers(page)
     expect(page.locator(".jp-Toolbar-kernelName:visible")).to_have_text("Python 3 (ipykernel)")
     expect(page.locator(".jp-RenderedMarkdown:visible h2")).to_contain_text("Twice")
-    expect(page.locator('[data-status="idle"]').first).to_be_visible()
     expect(page.locator(".jp-Dialog")).to_have_count(0)
-    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
+    expect(unsaved(page)).to_have_count(0)
 
 
 @pytest.mark.parametrize("name", ["tests.py", "utils.py"])
@@ -119,10 +130,9 @@ def test_a_day_read_run_write_save(
     with context.expect_page() as opened:
         page.locator(".jp-LauncherCard").filter(has_text="Instructions").click()
     site = opened.value
-    expect(site.get_by_role("heading", name="Toys").first).to_be_visible()
+    expect(site.get_by_role("link", name="Start 9.1 Toys")).to_be_visible()
 
-    open_file(page, "answers.py")
-    expect(page.locator('[data-status="idle"]').first).to_be_visible()
+    open_answers(page)
     run_all(page)
     output = page.locator(".jp-NotebookPanel:visible .jp-OutputArea-output")
     expect(output.last).to_contain_text("42")
@@ -137,8 +147,7 @@ def test_a_day_read_run_write_save(
 
 
 def test_what_others_write_into_an_open_file_is_not_overwritten(page: Page, answers: Path) -> None:
-    open_file(page, "answers.py")
-    expect(page.locator('[data-status="idle"]').first).to_be_visible()
+    open_answers(page)
     answers.write_text(answers.read_text() + "\n# from another editor\n")
     cells(page).last.locator(".cm-content").click()
     page.keyboard.press("Control+End")
@@ -166,5 +175,7 @@ def test_colours_follow_the_system(lab: Any, context: BrowserContext, scheme: st
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(f"{lab.url}/lab?reset&token={lab.token}")
     is_light = "true" if scheme == "light" else "false"
-    expect(page.locator(f'body[data-jp-theme-light="{is_light}"]')).to_be_visible(timeout=SECONDS)
+    expect(page.locator("body")).to_have_attribute(
+        "data-jp-theme-light", is_light, timeout=PATIENCE_MS
+    )
     page.close()

@@ -342,7 +342,7 @@ def test_formulas_are_typeset(toys: Site):
 
 def test_code_can_be_copied(toys: Site):
     page = toys.open("?section=9.1&page=first")
-    code = page.get_by_test_id("stMarkdownPre")
+    code = page.get_by_test_id("stMarkdownPre").filter(has_text="a line")
     expect(code).to_be_visible()
 
     code.hover()

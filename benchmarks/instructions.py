@@ -1,13 +1,11 @@
 """Time the instruction site in Chromium: the first page in a new browser, and a switch of pages.
 
-Run with `python benchmarks/site.py`; prints medians of ten as a table, with the machine. Both times
-are the browser's own: until the page's heading and its last element are there and painted.
+`python benchmarks/instructions.py [--runs N] [--section 0.4]`. Both times are the browser's own:
+until the page's heading and its last element are there and painted.
 """
 
 import argparse
 import contextlib
-import os
-import platform
 import shutil
 import socket
 import statistics
@@ -19,8 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
-from rich.console import Console
-from rich.table import Table
+from table import Row, show
 
 from arena_lab import catalogue, pages
 from arena_lab.site import links
@@ -56,9 +53,14 @@ def main() -> None:
         first_page(browser, url)  # warms the server
         first = [first_page(browser, url) for _ in range(arguments.runs)]
         switches = switch(browser, url, section, arguments.runs)
-        version = browser.version
+        title = f"Instructions in Chromium {browser.version}, median of {arguments.runs}"
         browser.close()
-    show({"first page, new browser, warm server": (first, 1.5)} | switches, version)
+    rows = [Row("first page, new browser, warm server", _seconds(first), "≤ 1.5 s")]
+    show(title, rows + [Row(name, _seconds(times), "≤ 0.2 s") for name, times in switches.items()])
+
+
+def _seconds(times: list[float]) -> str:
+    return f"{statistics.median(times):.2f} s (slowest {max(times):.2f} s)"
 
 
 def first_page(browser: Browser, url: str) -> float:
@@ -73,7 +75,7 @@ def first_page(browser: Browser, url: str) -> float:
 
 def switch(
     browser: Browser, url: str, section: catalogue.Section, runs: int
-) -> dict[str, tuple[list[float], float]]:
+) -> dict[str, list[float]]:
     """Give the seconds from a click in the sidebar to the sub-page, for each of a section."""
     course = pages.parse(section.page)
     page = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -87,8 +89,8 @@ def switch(
                 times.setdefault(subpage.title, []).append(seconds)
     page.close()
     every = [second for seconds in times.values() for second in seconds]
-    rows = {f"switch to {section.number} {title}": (each, 0.2) for title, each in times.items()}
-    return rows | {f"switch, all of {section.number}": (every, 0.2)}
+    rows = {f"switch to {section.number} {title}": each for title, each in times.items()}
+    return rows | {f"switch, all of {section.number}": every}
 
 
 def click(page: Page, address: str) -> float:
@@ -105,22 +107,6 @@ def click(page: Page, address: str) -> float:
 def end_of(address: str) -> str:
     """Give a selector for the last element of the page at `address`."""
     return f'.lab-neighbours[data-here="{address}"]'
-
-
-def show(rows: dict[str, tuple[list[float], float]], browser: str) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("site", "median", "slowest", "goal"):
-        table.add_column(heading, justify="left" if heading == "site" else "right")
-    for name, (times, goal) in rows.items():
-        middle = statistics.median(times)
-        table.add_row(name, f"{middle:.2f} s", f"{max(times):.2f} s", f"≤ {goal} s")
-    console = Console()
-    console.print(table)
-    load = os.getloadavg()[0]
-    console.print(
-        f"{os.cpu_count()} cores ({platform.machine()}), load {load:.1f}, Chromium {browser}",
-        style="dim",
-    )
 
 
 @contextlib.contextmanager

@@ -1,0 +1,212 @@
+"""Right answers to 0.0 in other styles: loops, einsum, slices, torch's own functions."""
+
+# %% numpy
+def einops_figure_1(arr):
+    return np.concatenate([picture for picture in arr], axis=1)
+
+# %% two steps
+def einops_figure_2(arr):
+    return np.tile(arr[0], (1, 2, 1))
+
+# %% two steps
+def einops_figure_3(arr):
+    column = einops.rearrange(arr[:2], "b c h w -> c (b h) w")
+    return np.concatenate([column, column], axis=2)
+
+# %% numpy
+def einops_figure_4(arr):
+    return arr[0].repeat(2, axis=1)
+
+# %% transpose and reshape
+def einops_figure_5(arr):
+    c, h, w = arr[0].shape
+    return arr[0].transpose(1, 0, 2).reshape(h, c * w)
+
+# %% other names, the other length
+def einops_figure_6(arr):
+    return einops.rearrange(arr, "(y x) rgb h w -> rgb (y h) (x w)", x=3)
+
+# %% numpy
+def einops_figure_7(arr):
+    return arr[1].transpose(0, 2, 1)
+
+# %% two calls
+def einops_figure_8(arr):
+    sheet = einops.rearrange(arr, "(b1 b2) c h w -> c (b1 h) (b2 w)", b1=2)
+    return einops.reduce(sheet, "c (h 2) (w 2) -> c h w", "max")
+
+# %% a loop
+def einops_figure_9(arr):
+    most = arr[0]
+    for picture in arr[1:]:
+        most = np.maximum(most, picture)
+    return most
+
+# %% by hand
+def rearrange_1():
+    return torch.tensor([[3, 4], [5, 6], [7, 8]], dtype=torch.int32)
+
+# %% view
+def rearrange_2():
+    return torch.arange(1, 7).view(2, 3)
+
+# %% a loop
+def temperatures_average(temps):
+    return torch.stack([week.mean() for week in temps.split(7)])
+
+# %% view
+def temperatures_average(temps):
+    return temps.view(-1, 7).mean(1)
+
+# %% repeat_interleave
+def temperatures_differences(temps):
+    return temps - temps.reshape(-1, 7).mean(1).repeat_interleave(7)
+
+# %% reduce with torch's function
+def temperatures_normalized(temps):
+    weeks = einops.rearrange(temps, "(w d) -> w d", d=7)
+    std, mean = torch.std_mean(weeks, dim=1, keepdim=True)
+    return ((weeks - mean) / std).flatten()
+
+# %% by the formula
+def normalize_rows(matrix):
+    return matrix / (matrix**2).sum(1)[:, None].sqrt()
+
+# %% torch's function
+def normalize_rows(matrix):
+    return torch.nn.functional.normalize(matrix, dim=1)
+
+# %% a loop
+def normalize_rows(matrix):
+    return torch.stack([row / row.norm() for row in matrix])
+
+# %% einsum
+def cos_sim_matrix(matrix):
+    unit = normalize_rows(matrix)
+    return torch.einsum("ij,kj->ik", unit, unit)
+
+# %% torch's function
+def cos_sim_matrix(matrix):
+    return torch.cosine_similarity(matrix[:, None], matrix[None], dim=-1)
+
+# %% searchsorted
+def sample_distribution(probs, n):
+    return torch.searchsorted(probs.cumsum(0), torch.rand(n), right=False).clamp(max=len(probs) - 1)
+
+# %% multinomial
+def sample_distribution(probs, n):
+    return torch.multinomial(probs, n, replacement=True) if n else torch.zeros(0, dtype=torch.int64)
+
+# %% a loop
+def sample_distribution(probs, n):
+    draws = [int((torch.rand(()) > probs.cumsum(0)[:-1]).sum()) for _ in range(n)]
+    return torch.tensor(draws)
+
+# %% all edges, and int32
+def sample_distribution(probs, n):
+    return (torch.rand(n)[:, None] >= probs.cumsum(0)[None]).sum(1).int()
+
+# %% a float
+def classifier_accuracy(scores, true_classes):
+    return (scores.argmax(1) == true_classes).sum().item() / len(scores)
+
+# %% a tensor
+def total_price_indexing(prices, items):
+    return prices[items].sum()
+
+# %% a loop
+def total_price_indexing(prices, items):
+    return sum(prices[item].item() for item in items)
+
+# %% ValueError
+def gather_2d(matrix, indexes):
+    if matrix.ndim != 2 or indexes.ndim != 2 or len(matrix) != len(indexes):
+        raise ValueError("shapes do not fit")
+    return matrix[torch.arange(len(matrix))[:, None], indexes]
+
+# %% a loop
+def gather_2d(matrix, indexes):
+    assert matrix.ndim == indexes.ndim == 2 and len(matrix) == len(indexes)
+    return torch.stack([row[chosen] for row, chosen in zip(matrix, indexes)])
+
+# %% take_along_dim
+def total_price_gather(prices, items):
+    return prices.take_along_dim(items).sum().item()
+
+# %% unbind
+def integer_array_indexing(matrix, coords):
+    return matrix[coords.unbind(dim=1)]
+
+# %% a loop
+def integer_array_indexing(matrix, coords):
+    return torch.stack([matrix[tuple(place)] for place in coords])
+
+# %% torch's function
+def batched_logsumexp(matrix):
+    return torch.logsumexp(matrix, dim=-1)
+
+# %% a loop
+def batched_logsumexp(matrix):
+    return torch.stack([row.max() + (row - row.max()).exp().sum().log() for row in matrix])
+
+# %% by the logsumexp
+def batched_softmax(matrix):
+    return (matrix - batched_logsumexp(matrix)[:, None]).exp()
+
+# %% einops
+def batched_softmax(matrix):
+    largest = einops.reduce(matrix, "b n -> b 1", "max")
+    exps = (matrix - largest).exp()
+    return exps / einops.reduce(exps, "b n -> b 1", "sum")
+
+# %% torch's function
+def batched_logsoftmax(matrix):
+    return matrix.log_softmax(-1)
+
+# %% gather
+def batched_cross_entropy_loss(logits, true_labels):
+    return -batched_logsoftmax(logits).gather(1, true_labels[:, None]).squeeze(1)
+
+# %% from logsumexp
+def batched_cross_entropy_loss(logits, true_labels):
+    return batched_logsumexp(logits) - logits[range(len(logits)), true_labels]
+
+# %% torch's function
+def batched_cross_entropy_loss(logits, true_labels):
+    return torch.nn.functional.cross_entropy(logits, true_labels, reduction="none")
+
+# %% index_select
+def collect_rows(matrix, row_indexes):
+    return matrix.index_select(0, row_indexes)
+
+# %% a loop
+def collect_rows(matrix, row_indexes):
+    return torch.stack([matrix[i] for i in row_indexes])
+
+# %% transposed twice
+def collect_columns(matrix, column_indexes):
+    return matrix.T[column_indexes].T
+
+# %% a loop
+def collect_columns(matrix, column_indexes):
+    return torch.stack([matrix[:, i] for i in column_indexes], dim=1)
+
+# %% numpy
+def einsum_trace(mat):
+    return np.trace(mat)
+
+# %% numpy's einsum
+def einsum_mv(mat, vec):
+    return np.einsum("ij,j->i", mat, vec)
+
+# %% matmul
+def einsum_mm(mat1, mat2):
+    return mat1 @ mat2
+
+# %% a float
+def einsum_inner(vec1, vec2):
+    return float(np.dot(vec1, vec2))
+
+# %% broadcasting
+def einsum_outer(vec1, vec2):
+    return vec1[:, None] * vec2[None, :]

@@ -1,0 +1,109 @@
+"""What README, docs/ and CONTRIBUTING say is there, and what is there is said."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from invoke import Collection
+from markdown_it import MarkdownIt
+
+import tasks
+from arena_lab import catalogue
+from arena_lab.paths import ROOT
+from arena_lab.site import links
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+README = (ROOT / "README.md").read_text()
+CONTAINER = (ROOT / "docs/container.md").read_text()
+TEXT = {path: path.read_text() for path in DOCUMENTS}
+TASKS = {*Collection.from_module(tasks).task_names, "up", "down", "shell", "build"}
+SOURCES = ("*.py", "*.yml", "*.json", "inv", "Dockerfile", "container/*", ".ci/*", ".env.example")
+
+
+def variables(text: str) -> set[str]:
+    return set(re.findall(r"\bARENA_LAB_[A-Z_]+[A-Z]\b", text))
+
+
+def source_files() -> list[Path]:
+    listed = subprocess.run(
+        ("git", "ls-files", "-z", *SOURCES), cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    return [ROOT / name for name in listed.split("\0") if name and not name.startswith("tests/")]
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_every_task_is_named(task: str) -> None:
+    assert any(re.search(rf"(\./inv|invoke) {task}\b", text) for text in TEXT.values())
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_only_tasks_that_exist_are_named(path: Path) -> None:
+    named = re.findall(r"(?:\./inv|\binvoke) ([a-z][a-z-]*)", TEXT[path])
+    # "invoke instead of ./inv" is prose.
+    assert set(named) - {"instead"} <= TASKS
+
+
+def test_every_variable_is_named_and_every_named_one_read() -> None:
+    used = set.union(*(variables(path.read_text()) for path in source_files()))
+    assert used == variables("".join(TEXT.values()))
+
+
+def test_example_of_settings_and_their_table_agree() -> None:
+    example = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    table = CONTAINER[CONTAINER.index("## Settings") : CONTAINER.index("## Where things are")]
+    named = set(re.findall(r"`([A-Z][A-Z_]+)`", table))
+    # Set by `./inv up` for each checkout; nobody writes it.
+    assert named - {"COMPOSE_PROJECT_NAME"} == example
+
+
+def test_every_service_and_port_is_named() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    for name, service in compose["services"].items():
+        assert name in CONTAINER
+        for port in service["ports"]:
+            assert (
+                str(port["target"] if isinstance(port, dict) else port.split(":")[-1]) in CONTAINER
+            )
+
+
+def test_table_of_sections_is_that_of_the_course() -> None:
+    rows = re.findall(r"^\| (\d\.\d) \| (.+) \| (\d+) \| ([\d.]+) \|$", README, re.M)
+    assert [(number, exercises, hours) for number, _, exercises, hours in rows] == [
+        (section.number, str(len(section.exercises)), f"{section.hours:.1f}")
+        for section in catalogue.sections()
+    ]
+    for section, (_, text, *_) in zip(catalogue.sections(), rows, strict=True):
+        assert text.startswith(f"**{section.title}** ")
+
+
+def test_map_of_the_repository_names_what_is_there() -> None:
+    drawn = README[README.index("## What is where") : README.index("## Figures")]
+    for path in re.findall(r"^([\w./*, -]+?)(?:  |$)", drawn, re.M):
+        for name in path.strip().split(", "):
+            if name and not name.startswith("```"):
+                folders = (ROOT, ROOT / "chapter0_fundamentals")
+                assert any(list(folder.glob(name)) for folder in folders), name
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in targets(TEXT[path]):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        goal = (path.parent / file).resolve() if file else path
+        assert goal.exists(), target
+        if anchor:
+            assert anchor in headings(goal.read_text()), target
+
+
+def targets(text: str) -> list[str]:
+    inline = (token.children or [] for token in MarkdownIt().parse(text))
+    found = (child.attrs.get("href") or child.attrs.get("src") for row in inline for child in row)
+    return [str(target) for target in found if target]
+
+
+def headings(text: str) -> set[str]:
+    return {links.slug(row) for row in re.findall(r"^#+ (.+)$", text, re.M)}
