@@ -262,7 +262,15 @@ def in_chunks(
             more than that many triangles is handed over by itself.
     """
     rays_at_once = max(1, max_pairs // max(1, len(triangles)))
-    return torch.cat([raytrace_function(part, triangles) for part in rays.split(rays_at_once)])
+    first, *others = rays.split(rays_at_once)
+    values = raytrace_function(first, triangles)
+    # One place for all results: many small ones would lie scattered in the memory of the chunks.
+    result = values.new_empty((len(rays), *values.shape[1:]))
+    result[: len(first)] = values
+    for i, part in enumerate(others, start=1):
+        start = i * rays_at_once
+        result[start : start + len(part)] = raytrace_function(part, triangles)
+    return result
 
 
 def raytrace_mesh(
@@ -496,7 +504,7 @@ def raytrace_mesh_moller_trumbore(
     rays: Float[Tensor, "rays 2 3"], triangles: Float[Tensor, "triangles 3 3"]
 ) -> Float[Tensor, " rays"]:
     """Do what `raytrace_mesh` does with `moller_trumbore`."""
-    return in_chunks(_depths_by_moller_trumbore, rays, triangles, max_pairs=100_000)
+    return in_chunks(_depths_by_moller_trumbore, rays, triangles, max_pairs=50_000)
 
 # %%
 if MAIN:
