@@ -10,15 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from part0_prereqs import solutions, utils
+from part0_prereqs import utils
 
-from arena_lab import cells, checking, checks
 from arena_lab.catalogue import find_section
 from chapter0_fundamentals.instructions.figures import digits
 
 SECTION = find_section("0.0")
 PAGE = SECTION.page.read_text(encoding="utf-8")
-BANK = Path(__file__).parent / "bank" / SECTION.package
 
 
 def blocks(language: str) -> list[str]:
@@ -122,44 +120,3 @@ def test_slider_shows_one_path_at_a_time() -> None:
         valley, *paths = step.args[0]["visible"]
         assert valley
         assert paths.count(True) == 1
-
-
-def bank(file: str) -> list[tuple[str, str, str]]:
-    """Give each answer of a bank: the name that it defines, its cell's title, its code."""
-    answers = cells.split((BANK / file).read_text(encoding="utf-8"))[1:]
-    titles = [cell.text.partition("\n")[0].removeprefix("# %% ") for cell in answers]
-    return [(cell.names[0], title, cell.text) for cell, title in zip(answers, titles, strict=True)]
-
-
-def verdict(name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
-    """Give the first complaint about an answer, or None where every test passes."""
-    monkeypatch.setattr(checks, "by_hand", False)
-    around = dict(vars(solutions))
-    exec(compile(code, name, "exec"), around)
-    for check in checking.find_checks(SECTION):
-        if check.exercise.name == name:
-            try:
-                check.function(around[name])
-            except checks.WrongAnswer as wrong:
-                return wrong.sentence
-            except Exception as error:
-                return str(error).splitlines()[0]
-    return None
-
-
-@pytest.mark.parametrize(("name", "title", "code"), bank("wrong.py"))
-def test_wrong_answer_is_told_what_is_wrong(
-    name: str, title: str, code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert title in (verdict(name, code, monkeypatch) or "every test passes")
-
-
-@pytest.mark.parametrize(("name", "title", "code"), bank("right.py"))
-def test_right_answer_in_another_style_passes(
-    name: str, title: str, code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert verdict(name, code, monkeypatch) is None, title
-
-
-def test_every_exercise_has_wrong_answers_in_the_bank() -> None:
-    assert {name for name, _, _ in bank("wrong.py")} == {e.name for e in SECTION.exercises}
