@@ -19,10 +19,20 @@ by_number = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: sec
 
 
 def answers(section: Section, file: str) -> list[tuple[str, str, str]]:
-    """Give each answer of a bank: the name that it defines, its cell's title, its code."""
-    found = cells.split((BANK / section.package / file).read_text(encoding="utf-8"))[1:]
-    titles = [cell.text.partition("\n")[0].removeprefix("# %% ") for cell in found]
-    return [(cell.names[-1], title, cell.text) for cell, title in zip(found, titles, strict=True)]
+    """Give each answer of a bank: the exercise's name, its cell's title, its code.
+
+    What stands before the first cell is at hand in each.
+    """
+    exercises = {name for exercise in section.exercises for name in exercise.names}
+    first, *others = cells.split((BANK / section.package / file).read_text(encoding="utf-8"))
+    return [
+        (
+            next(name for name in cell.names if name in exercises),
+            cell.text.partition("\n")[0].removeprefix("# %% "),
+            f"{first.text}\n{cell.text}",
+        )
+        for cell in others
+    ]
 
 
 def bank(file: str) -> list[object]:

@@ -44,13 +44,21 @@ def explained(what):
     try:
         yield
     except RuntimeError as error:
+        called = next(iter(getattr(error, "__notes__", [])), "").removeprefix("in the call ")
+        if "square matrices" in str(error):
+            fail(
+                f"{what}: a system needs as many equations as unknowns; two unknowns take x and y "
+                "alone, three take x, y and z",
+                raised=str(error).splitlines()[0],
+                called=called,
+            )
         if "singular" not in str(error):
             raise
         fail(
             f"{what} gave up on a singular matrix: a ray that is parallel is not met, and must "
             "not stop the rest",
             raised=str(error).splitlines()[0],
-            while_=next(iter(getattr(error, "__notes__", [])), ""),
+            called=called,
         )
 
 
@@ -357,7 +365,7 @@ def test_intersect_rays_1d_special_case(intersect_rays_1d):
         expected=[True, True, False],
         mistakes={
             "a pair that has no single solution counts as a hit; it must not": [True, True, True],
-            "a ray that is parallel to one segment may still meet another": [False, True, False],
+            "a ray that is parallel to one segment may still meet another": [False, False, False],
         },
     )
 
@@ -385,6 +393,9 @@ def test_make_rays_2d(make_rays_2d):
     flipped[:] = right[:, ::-1]
     off_screen[:, 0, 0] = 1
     limits[:, 1, 1], limits[:, 1, 2] = np.repeat(4 * y, 2), np.tile(z / 4, 3)
+    transposed, sideways = right.copy(), right.copy()
+    transposed[:, 1, 1:] = [(y, z) for y in (-0.5, 0.5) for z in (-2, 0, 2)]
+    sideways[:, 1, 0] = 0
     diagonal = right.copy()
     diagonal[:, 1, 1], diagonal[:, 1, 2] = np.tile(y, 2), np.tile(z, 3)
     gives(
@@ -400,6 +411,9 @@ def test_make_rays_2d(make_rays_2d):
             "the limits of y and z are swapped": limits,
             "origin and direction are swapped: the origin comes first": flipped,
             "the origins must be zero: the screen is where the directions point to": off_screen,
+            "the numbers of rows and columns are swapped: num_pixels_y is how many y there "
+            "are": transposed,
+            "the directions' x is 0; it must be 1, so that they reach the screen": sideways,
             "every y must meet every z; here both change together": diagonal,
             "the grid still has two axes: merge them into one of 6 rays": right.reshape(3, 2, 2, 3),
         },
@@ -502,7 +516,11 @@ HITS = [
         floats([[0, 1, 0], [4, 1, 0], [0, 1, 4]]),
     ),
     hit_case(
-        (3, 3, 3), True, "u = 1/4, v = 1/8", (1, 2, -1), floats([[2, 4, 0], [4, 5, 1], [5, 1, 5]])
+        (-2, -2, -1),
+        True,
+        "s = 1, u = 1/4, v = 1/2",
+        (6, 4.75, 3.75),
+        floats([[2, 4, 0], [4, 5, 1], [5, 1, 5]]),
     ),
     hit_case((1, 0, 0), False, "the ray starts beside it", origin=(0, 5, 5)),
     hit_case((1, 0, 0), False, "the ray starts beyond it", origin=(3, 1, 1)),
@@ -811,8 +829,7 @@ def test_raytrace_mesh_scattered(raytrace_mesh):
 
 @checks("rotation_matrix")
 def test_rotation_matrix(rotation_matrix):
-    gives(rotation_matrix, torch.tensor(0.0), expected=np.eye(3), atol=1e-6)
-    for angle in (0.1, math.pi / 2):
+    for angle in (0.1, math.pi / 2, 0.0):
         c, s = math.cos(angle), math.sin(angle)
         right = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
         d = math.radians(angle)
@@ -1061,14 +1078,23 @@ def by_components(rays, triangles):
     return O, D, A, B, C
 
 
-@checks("moller_trumbore")
-def test_moller_trumbore(moller_trumbore):
-    rays = aimed(TARGETS, origin=(-1, 0, 0))
-    rays[1, 1] *= 2
-    triangles = MESH[:5]
+def check_moller_trumbore(moller_trumbore, rays, triangles):
     s, u, v = hits_of(rays, triangles)["right"]
-    slips = {text: np.where(said, s, INF) for text, said in slips_3d(rays, triangles).items()}
     hit = inside(s, u, v)
+    O, D = numpy_of(rays)[:, None].transpose(2, 0, 1, 3)  # noqa: E741
+    A, B, C = numpy_of(triangles).transpose(1, 0, 2)
+    faces = np.einsum("rtx,tx->rt", -D + 0 * O, np.cross(B - A, C - A)) > 0
+    turned = {
+        "a cross product is the wrong way round: D × E2 and T × E1 (a × b is -(b × a))": inside(
+            -s, u, -v
+        ),
+        "T has the wrong sign: it is O - A": inside(-s, -u, -v),
+        "a sign is wrong: s comes out negative before the camera": inside(-s, u, v),
+    }
+    slips = slips_3d(rays, triangles) | {
+        "triangles are seen from one side only: the determinant may be negative": hit & faces,
+        "triangles are seen from one side only: the determinant may be negative ": hit & ~faces,
+    }
     gives(
         moller_trumbore,
         *by_components(rays, triangles),
@@ -1078,11 +1104,23 @@ def test_moller_trumbore(moller_trumbore):
             "this is u, not s": np.where(hit, u, INF),
             "this is v, not s": np.where(hit, v, INF),
             "where the triangle is not met it must be infinity": s,
+            "where the triangle is not met it must be infinity, not 0": np.where(hit, s, 0),
             "this is the depth; give s itself": np.where(hit, s * numpy_of(rays)[:, 1, :1], INF),
         }
-        | slips,
+        | {text: np.where(said, -s, INF) for text, said in turned.items()}
+        | {text: np.where(said, s, INF) for text, said in slips.items()},
         rtol=1e-3,
     )
+
+
+@checks("moller_trumbore")
+def test_moller_trumbore(moller_trumbore):
+    # Moved a little, so that nothing lies on an edge even by mistake.
+    oblique = OBLIQUE + floats([0.01, 0.02, 0.03])
+    check_moller_trumbore(moller_trumbore, SCATTERED, torch.stack([oblique, oblique.flip(0)]))
+    rays = aimed(TARGETS, origin=(-1, 0, 0))
+    rays[1, 1] *= 2
+    check_moller_trumbore(moller_trumbore, rays, MESH[:5])
 
 
 @checks("moller_trumbore")
@@ -1119,6 +1157,8 @@ def slips_of_walls(rays, triangles):
     """Give the depths that mistakes with walls and signs lead to."""
     s, u, v = hits_of(rays, triangles)["right"]
     x = numpy_of(rays)[:, 1, :1]
+    from_zero = rays.clone()
+    from_zero[:, 0] = 0
     A, B, C = numpy_of(triangles).transpose(1, 0, 2)
     distance = (np.cross(B - A, C - A) * (A - numpy_of(rays)[0, 0])).sum(1)
 
@@ -1131,10 +1171,11 @@ def slips_of_walls(rays, triangles):
     return {
         one_side: nearest(hit & (distance > 0)),
         one_side + " ": nearest(hit & (distance < 0)),
-        "nothing is hit: the nearest hit has the largest 1/s, and misses have 0": nearest(
-            hit & False
-        ),
+        "nothing is hit: the nearest hit has the largest 1/s, misses have 0, and a triangle with "
+        "k = 0 must not bring nan into the maximum": nearest(hit & False),
         "triangles behind the camera are hit": nearest(slip_without_s(s, u, v)),
+        "the camera is taken to stand at (0, 0, 0): subtract the origin of the rays from all "
+        "corners": depths_of(from_zero, triangles)[1],
     }
 
 
@@ -1293,8 +1334,8 @@ def test_raytrace_hierarchy_takes_the_nearest(raytrace_hierarchy, build_hierarch
             build_hierarchy(triangles, size),
             expected=[3.0],
             mistakes={
-                "a triangle that is missed takes the place of a hit, or only the first leaf is "
-                "looked at: the smallest s of all leaves of a ray counts": [INF],
+                "a triangle that is missed takes the place of a hit, or only the first leaf or the "
+                "first triangle of each is looked at: the smallest s of all counts": [INF],
                 "this is the farthest hit, or the last that was looked at; the nearest counts": [
                     5.0
                 ],
@@ -1324,7 +1365,16 @@ def test_raytrace_hierarchy(raytrace_hierarchy, build_hierarchy):
 def test_raytrace_hierarchy_where_nothing_is_hit(raytrace_hierarchy, build_hierarchy):
     rays = torch.stack([ray((-1, 0, 0)), ray((0, 1, 0)), ray((-1, 3, 0))])
     hierarchy = build_hierarchy(MESH[:3], 1)
-    gives(raytrace_hierarchy, rays, hierarchy, expected=[INF] * 3)
+    gives(
+        raytrace_hierarchy,
+        rays,
+        hierarchy,
+        expected=[INF] * 3,
+        mistakes={
+            "where nothing is hit the depth is infinity, not infinity times x, which is nan for 0 "
+            "and negative for less": [-INF, np.nan, -INF],
+        },
+    )
 
 
 @checks("raytrace_hierarchy")
