@@ -1,5 +1,7 @@
 """What the lab adds to Jupyter's server; its settings are in jupyter_server_config.py."""
 
+import asyncio
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,9 +29,25 @@ def _load_jupyter_server_extension(app: Any) -> None:
 
 
 async def _ready(app: Any) -> None:
+    _stop_on_ctrl_c(app)
     for function in when_ready:
         function()
     await _start_site(app)
+
+
+def _stop_on_ctrl_c(app: Any) -> None:
+    """Stop at the first Ctrl-C; a second one interrupts the cleaning up.
+
+    Without a terminal Jupyter leaves Ctrl-C to Python, which raises an exception wherever the
+    program stands; in a finalizer it would be lost.
+    """
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        app.stop()
+
+    loop.add_signal_handler(signal.SIGINT, stop)
 
 
 async def _start_site(app: Any) -> None:
