@@ -287,7 +287,7 @@ def test_home_leads_to_the_next_step(toys: Site):
     expect(page.get_by_role("heading", name="First", exact=True)).to_be_visible()
     expect(page).to_have_url(f"{toys.url}?section=9.1&page=first#exercise-double")
     page.wait_for_function(
-        "document.getElementById('exercise-double').getBoundingClientRect().top < 300"
+        "document.getElementById('exercise-double')?.getBoundingClientRect().top < 300"
     )
     assert toys.faults == []
 
