@@ -30,7 +30,7 @@ class Form:
     children: frozenset[str] = frozenset()
 
 
-_ASIDES = frozenset({"figure", "note", "warning", "details", "question", "interactive"})
+_ASIDES = frozenset({"figure", "note", "warning", "details", "question"})
 FORMS = {
     "exercise": Form(
         argument=True,

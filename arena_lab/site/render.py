@@ -2,9 +2,10 @@
 
 import functools
 import importlib
+import itertools
 import re
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -23,7 +24,11 @@ from arena_lab.site.outline import Heading, Part, plain
 
 @dataclass
 class Renderer:
-    """Shows the parts of one sub-page.
+    """Shows the parts of one sub-page, in as few of Streamlit's elements as it takes.
+
+    Each element costs the browser milliseconds, so the directives become HTML around their
+    Markdown, and prose between two cards is one element, figures and boxes with it. A card is one
+    of its own: a new verdict makes the browser typeset that card alone.
 
     `slow` holds what may take long (importing a section's `utils`): the caller does it last, when
     the rest of the page is there to be read.
@@ -33,58 +38,53 @@ class Renderer:
     verdicts: status.Verdicts
     slow: list[Callable[[], None]] = field(default_factory=list)
 
-    def show(self, parts: Sequence[Part | Block]) -> None:
+    def show(self, parts: Sequence[Part]) -> None:
         """Show parts one after the other."""
-        for part in parts:
-            if isinstance(part, Heading):
-                heading = st.header if part.level == 2 else st.subheader
-                heading(part.text, anchor=part.anchor)
-            elif isinstance(part, Markdown):
-                st.markdown(part.text)
+        for name, group in itertools.groupby(parts, _shown_alone):
+            if name == "interactive":
+                for part in group:
+                    self._interactive(part)  # type: ignore[arg-type]
+            elif name == "exercise":
+                for part in group:
+                    st.markdown(self._html(part), unsafe_allow_html=True)
             else:
-                getattr(self, f"_{part.name}")(part)
+                text = "\n\n".join(self._html(part) for part in group)
+                st.markdown(text, unsafe_allow_html=True)
 
-    def _show_between(self, first: str, blocks: Sequence[Block], last: str = "") -> None:
-        """Show blocks with Markdown before and after, in as few elements as it takes.
+    def _html(self, part: Part) -> str:
+        """Give Markdown with HTML around it; lines of HTML end at an empty line."""
+        if isinstance(part, Heading):
+            tag = f"h{part.level}"
+            return f'<{tag} data-anchor="{escape(part.anchor)}">\n\n{part.text}\n\n</{tag}>'
+        if isinstance(part, Markdown):
+            return part.text
+        return getattr(self, f"_{part.name}")(part)
 
-        Each element costs the browser milliseconds, so prose takes its neighbours along.
-        """
-        blocks = list(blocks)
-        if first and blocks and isinstance(blocks[0], Markdown):
-            first = f"{first}\n\n{blocks.pop(0).text}"
-        if last and blocks and isinstance(blocks[-1], Markdown):
-            last = f"{blocks.pop().text}\n\n{last}"
-        if not blocks and first and last:
-            first, last = f"{first}\n\n{last}", ""
-        if first:
-            st.markdown(first)
-        self.show(blocks)
-        if last:
-            st.markdown(last)
+    def _inside(self, blocks: Iterable[Block]) -> str:
+        return "\n\n".join(self._html(block) for block in blocks)
 
-    def _key(self, directive: Directive, kind: str = "") -> str:
-        number = self.section.number.replace(".", "-")
-        return f"{kind or directive.name}-{number}-{directive.line}"
-
-    def _exercise(self, directive: Directive) -> None:
+    def _exercise(self, directive: Directive) -> str:
         exercise = self.section.find(directive.argument.split(",")[0].strip())
+        body = [block for block in directive.blocks if not _is(block, "hint")]
+        hints = directive.children("hint")
+        labels = (
+            [f"Hint {number} of {len(hints)}" for number in range(1, len(hints) + 1)]
+            if len(hints) > 1
+            else ["Hint"]
+        )
+        parts = [self._head(exercise), self._inside(body)]
+        folded = [
+            _folded("hint", label, self._inside(hint.blocks))
+            for label, hint in zip(labels, hints, strict=False)
+        ]
         try:
-            code, fault = code_of(self.section, exercise), None
+            code = code_of(self.section, exercise)
         except LabError as error:
-            code, fault = None, f"The code of this exercise cannot be shown: {error}"
-        with st.container(key=self._key(directive), border=True):
-            st.html(self._head(exercise))
-            body = [block for block in directive.blocks if not _is(block, "hint")]
-            self._show_between("", body, f"```python\n{code.signature}\n```" if code else "")
-            if fault:
-                trouble(fault)
-            hints = directive.children("hint")
-            for number, hint in enumerate(hints, start=1):
-                label = f"Hint {number} of {len(hints)}" if len(hints) > 1 else "Hint"
-                with st.expander(label, key=self._key(hint)):
-                    self.show(hint.blocks)
-            if code:
-                self._solution(directive, exercise, code.solution)
+            parts.append(_trouble(f"The code of this exercise cannot be shown: {error}"))
+        else:
+            parts.append(_code(code.signature))
+            folded.append(self._solution(exercise, code.solution))
+        return _element("section", "exercise", "\n\n".join(parts + folded))
 
     def _head(self, exercise: Exercise) -> str:
         facts = [
@@ -101,83 +101,74 @@ class Renderer:
             facts.append(f"<code>{escape(shown(self.section.answers))}</code>")
         anchor = escape(links.anchor_of(exercise.name))
         return (
-            f'<h3 id="{anchor}">{escape(plain(exercise.title))}</h3>'
+            f'<h3 data-anchor="{anchor}">{escape(plain(exercise.title))}</h3>'
             f'<div class="lab-facts">{"".join(facts)}</div>'
             f'<div class="lab-verdict" role="status" data-exercise="{escape(exercise.name)}">'
             f"{status.badge(self.verdicts, exercise.name)}</div>"
         )
 
-    def _solution(self, directive: Directive, exercise: Exercise, solution: str) -> None:
-        key = self._key(directive, "solution")
-        # The code is sent only when asked for: most pages are read with every solution folded.
-        with st.expander("Solution", key=key, on_change="rerun") as folded:
-            if not folded.open:
-                return
-            if not status.is_tried(self.verdicts, exercise):
-                st.warning(
-                    "You have not tried this one yet. A try of your own, even a wrong one, "
-                    "teaches more than reading ours: look at the hints first."
-                )
-                if not st.toggle("Show the solution anyway", key=f"{key}-anyway"):
-                    return
-            st.code(solution, language="python")
+    def _solution(self, exercise: Exercise, solution: str) -> str:
+        if status.is_tried(self.verdicts, exercise):
+            return _folded("solution", "Solution", _code(solution))
+        warning = (
+            "You have not tried this one yet. A try of your own, even a wrong one, teaches more "
+            "than reading ours: look at the hints first."
+        )
+        anyway = _folded("anyway", "Show the solution anyway", _code(solution))
+        return _folded("solution", "Solution", f"{warning}\n\n{anyway}")
 
-    def _question(self, directive: Directive) -> None:
-        with st.container(key=self._key(directive)):
-            asked = [block for block in directive.blocks if not _is(block, "answer")]
-            self._show_between(f"Question\n\n**{directive.argument}**", asked)
-            for answer in directive.children("answer"):
-                with st.expander("Answer", key=self._key(answer)):
-                    self.show(answer.blocks)
+    def _question(self, directive: Directive) -> str:
+        asked = [block for block in directive.blocks if not _is(block, "answer")]
+        answers = [
+            _folded("answer", "Answer", self._inside(answer.blocks))
+            for answer in directive.children("answer")
+        ]
+        text = f"**{directive.argument}**\n\n{self._inside(asked)}"
+        return _box("question", "Question", "\n\n".join([text, *answers]))
 
-    def _objectives(self, directive: Directive) -> None:
-        self._box(directive, "What you will be able to do")
+    def _objectives(self, directive: Directive) -> str:
+        return _box("objectives", "What you will be able to do", self._inside(directive.blocks))
 
-    def _note(self, directive: Directive) -> None:
-        self._box(directive, directive.argument or "Note")
+    def _note(self, directive: Directive) -> str:
+        return _box("note", directive.argument or "Note", self._inside(directive.blocks))
 
-    def _warning(self, directive: Directive) -> None:
-        self._box(directive, directive.argument or "Watch out")
+    def _warning(self, directive: Directive) -> str:
+        return _box("warning", directive.argument or "Watch out", self._inside(directive.blocks))
 
-    def _reading(self, directive: Directive) -> None:
+    def _reading(self, directive: Directive) -> str:
         title, url = directive.argument, directive.options.get("url", "")
         if re.match(r"https?://[^\s<>]+$", url):
             title = f"[{title} ↗](<{url}>)"
         minutes = directive.options.get("minutes")
-        self._box(directive, f"Reading: {title}" + (f" · {minutes} min" if minutes else ""))
+        label = f"Reading: {title}" + (f" · {minutes} min" if minutes else "")
+        return _box("reading", label, self._inside(directive.blocks))
 
-    def _box(self, directive: Directive, label: str) -> None:
-        # The first paragraph of a box is its label, by style.css.
-        with st.container(key=self._key(directive)):
-            self._show_between(label, directive.blocks)
+    def _details(self, directive: Directive) -> str:
+        return _folded("details", directive.argument, self._inside(directive.blocks))
 
-    def _details(self, directive: Directive) -> None:
-        with st.expander(directive.argument, key=self._key(directive)):
-            self.show(directive.blocks)
-
-    def _figure(self, directive: Directive) -> None:
+    def _figure(self, directive: Directive) -> str:
         folder = self.section.page.parents[1] / "media" / self.section.number
         files = [folder / f"{directive.argument}.{theme}.svg" for theme in ("light", "dark")]
         alt = directive.options["alt"]
         missing = [shown(file) for file in files if not file.is_file()]
-        with st.container(key=self._key(directive)):
-            if missing:
-                trouble(f"The drawing {' and '.join(missing)} is missing. It shows: {alt}")
-            else:
-                st.html("".join(_image(file, alt) for file in files))
-            for block in directive.blocks:
-                if isinstance(block, Markdown):
-                    st.caption(block.text)
+        drawing = (
+            _trouble(f"The drawing {' and '.join(missing)} is missing. It shows: {alt}")
+            if missing
+            else "".join(_image(file, alt) for file in files)
+        )
+        caption = self._inside(directive.blocks)
+        if caption:
+            caption = f"\n<figcaption>\n\n{caption}\n\n</figcaption>"
+        return f'<figure class="lab-drawing">\n{drawing}{caption}\n</figure>'
 
     def _interactive(self, directive: Directive) -> None:
-        key = self._key(directive)
+        key = f"interactive-{self.section.number.replace('.', '-')}-{directive.line}"
         with st.container(key=key):
             st.html(f'<p class="lab-hidden">{escape(directive.options["alt"])}</p>')
             slot = st.empty()
             slot.html('<p class="lab-quiet">The figure is being drawn…</p>')
-            for block in directive.blocks:
-                if isinstance(block, Markdown):
-                    st.caption(block.text)
+            if directive.blocks:
+                st.caption(self._inside(directive.blocks))
 
         def draw() -> None:
             try:
@@ -192,9 +183,35 @@ class Renderer:
         self.slow.append(draw)
 
 
+def _shown_alone(part: Part) -> str:
+    """Give the name of a directive that is an element of its own."""
+    is_alone = isinstance(part, Directive) and part.name in ("exercise", "interactive")
+    return part.name if is_alone else ""  # type: ignore[union-attr]
+
+
+def _element(tag: str, name: str, text: str) -> str:
+    return f'<{tag} class="lab-{name}">\n\n{text}\n\n</{tag}>'
+
+
+def _box(name: str, label: str, text: str) -> str:
+    return _element("div", f"box lab-{name}", f"{_element('div', 'label', label)}\n\n{text}")
+
+
+def _folded(name: str, label: str, text: str) -> str:
+    return _element("details", name, f"<summary>\n\n{label}\n\n</summary>\n\n{text}")
+
+
+def _code(source: str) -> str:
+    return f"```python\n{source}\n```"
+
+
 def trouble(text: str) -> None:
     """Show a fault of the course on its page, as text."""
-    st.html(f'<p class="lab-trouble" role="alert">{escape(text)}</p>')
+    st.html(_trouble(text))
+
+
+def _trouble(text: str) -> str:
+    return f'<div class="lab-trouble" role="alert">{escape(" ".join(text.split()))}</div>'
 
 
 def shown(path: Path) -> str:

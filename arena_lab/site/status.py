@@ -45,7 +45,7 @@ def badge(verdicts: Verdicts, name: str) -> str:
     html = f'<span class="lab-status lab-{css}"{title}>{mark}{status}</span>'
     message = str(verdict.get("message") or "")
     if status in (FAILED, WAITING) and message:
-        html += f'<span class="lab-message">{escape(message)}</span>'
+        html += f'<span class="lab-message">{escape(" ".join(message.split()))}</span>'
     return html
 
 
