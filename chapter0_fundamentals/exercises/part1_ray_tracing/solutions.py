@@ -39,7 +39,8 @@ def make_rays_1d(num_pixels: int, y_limit: float) -> Float[Tensor, "rays 2 3"]:
 
     Args:
         num_pixels: How many rays.
-        y_limit: The pixels lie evenly from y = -y_limit to y = y_limit, both included, at z = 0.
+        y_limit: The pixels lie evenly from y = -y_limit to y = y_limit, both
+            included, at z = 0.
 
     Returns:
         For each ray its origin and its direction.
@@ -100,11 +101,11 @@ if MAIN:
 def intersect_rays_1d(
     rays: Float[Tensor, "rays 2 3"], segments: Float[Tensor, "segments 2 3"]
 ) -> Bool[Tensor, " rays"]:
-    """Tell for each ray whether it meets any of the segments; all lie in the plane z = 0.
+    """Tell for each ray whether it meets any segment; all lie in the plane z = 0.
 
     Args:
         rays: Origin and direction of each.
-        segments: Two end points of each. One that is parallel to a ray is not met by it.
+        segments: Two end points of each. A ray does not meet what is parallel to it.
     """
     ### BEGIN SOLUTION
     n_rays, n_segments = len(rays), len(segments)
@@ -140,7 +141,7 @@ def make_rays_2d(
         z_limit: The columns lie evenly from z = -z_limit to z = z_limit, both included.
 
     Returns:
-        num_pixels_y * num_pixels_z rays, row by row: z changes from one ray to the next.
+        num_pixels_y * num_pixels_z rays, row by row: z changes from ray to ray.
     """
     ### BEGIN SOLUTION
     y = torch.linspace(-y_limit, y_limit, num_pixels_y)
@@ -174,8 +175,8 @@ def triangle_ray_intersects(A: Point, B: Point, C: Point, O: Point, D: Point) ->
         D: Direction of the ray.
 
     Returns:
-        False where the equations have no single solution: the ray is parallel to the triangle, or
-        the triangle has no area.
+        False where the equations have no single solution: the ray is parallel to the
+        triangle, or the triangle has no area.
     """
     ### BEGIN SOLUTION
     matrix = torch.stack([-D, B - A, C - A], dim=1)
@@ -272,7 +273,8 @@ def raytrace_mesh(
         triangles: The corners of each.
 
     Returns:
-        The depth of the nearest hit, s times the direction's x; infinity where nothing is hit.
+        The depth of the nearest hit, s times the direction's x; infinity where
+        nothing is hit.
     """
     ### BEGIN SOLUTION
     return in_chunks(_depths, rays, triangles)
@@ -399,8 +401,8 @@ def raytrace_mesh_lambert(
         device: Where to compute; the CPU if there is no such device.
 
     Returns:
-        ambient_intensity + max(0, -n·light), with n the unit normal of the nearest triangle on the
-        side that is seen; 0 where nothing is hit. On the CPU.
+        ambient_intensity + max(0, -n·light), with n the unit normal of the nearest
+        triangle on the side that is seen; 0 where nothing is hit. On the CPU.
     """
     ### BEGIN SOLUTION
     if device.startswith("cuda") and not torch.cuda.is_available():
@@ -440,7 +442,7 @@ Case = tuple[Float[Tensor, "2 3"], Float[Tensor, "3 3"], bool]
 
 
 def hit_cases() -> Sequence[Case]:
-    """Give cases to test `raytrace_triangle` with: a ray, a triangle, and whether they meet."""
+    """Give cases for `raytrace_triangle`: a ray, a triangle, and whether they meet."""
     ### BEGIN SOLUTION
     triangle = torch.tensor([[1.0, -1.0, -1.0], [1.0, 1.0, -1.0], [1.0, -1.0, 1.0]])
     middle = triangle.mean(0)
@@ -488,8 +490,8 @@ def moller_trumbore(
     """Find the s at which each ray meets its triangle, by Cramer's rule.
 
     Args:
-        O: Origins of rays. The components lie along the first axis, here and in all that follow;
-            the other axes broadcast.
+        O: Origins of rays. The components lie along the first axis, here and in all
+            that follow; the other axes broadcast.
         D: Directions of rays.
         A: Corners of triangles.
         B: Corners of triangles.
@@ -528,10 +530,10 @@ def raytrace_mesh_moller_trumbore(
 def raytrace_mesh_shared_origin(
     rays: Float[Tensor, "rays 2 3"], triangles: Float[Tensor, "triangles 3 3"]
 ) -> Float[Tensor, " rays"]:
-    """Find the depth of the mesh along rays that start at one point, by one matrix product.
+    """Find the depth of the mesh along rays from one point by one matrix product.
 
-    Rays with different origins are handed to `raytrace_mesh_moller_trumbore`. A triangle whose
-    plane goes through the origin is not hit.
+    Rays with different origins are handed to `raytrace_mesh_moller_trumbore`.
+    A triangle whose plane goes through the origin is not hit.
     """
     ### BEGIN SOLUTION
     origin = rays[:1, 0]
@@ -633,13 +635,15 @@ def enter_boxes(
     """Find where each ray enters its box: the smallest s >= 0 at which it is inside.
 
     Args:
-        origins: One for each pair of a ray and a box. All four have xyz as their first axis.
+        origins: One for each pair of a ray and a box. All four arguments have xyz
+            as their first axis.
         directions: A component of 0 keeps that coordinate as it is.
         low: The corner of the box with the smallest coordinates.
         high: The corner of the box with the largest ones; the faces belong to the box.
 
     Returns:
-        0 where the ray starts inside; infinity where it misses the box, or the box is behind it.
+        0 where the ray starts inside; infinity where it misses the box, or the box
+        is behind it.
     """
     ### BEGIN SOLUTION
     one, other = (low - origins) / directions, (high - origins) / directions
@@ -654,10 +658,10 @@ def enter_boxes(
 def raytrace_hierarchy(
     rays: Float[Tensor, "rays 2 3"], hierarchy: Hierarchy
 ) -> Float[Tensor, " rays"]:
-    """Find the depth of a mesh along each ray, looking only into boxes that the ray enters.
+    """Find the depth of a mesh, looking only into boxes that a ray enters.
 
     Returns:
-        What `raytrace_mesh` would give for the triangles that the hierarchy was built from.
+        What `raytrace_mesh` would give for the triangles that it was built from.
     """
     ### BEGIN SOLUTION
     origins, directions = einops.rearrange(rays, "rays p xyz -> p xyz rays").contiguous()

@@ -428,7 +428,7 @@ def explore_triangle() -> go.Figure:
     moved = {"xaxis": "x2", "yaxis": "y2"}
     traces = [
         _add(figure, [a, 0.4 * b], **way),
-        _add(figure, [0.4 * b, 0.4 * b - 3 * c], **way, **moved),
+        _dotted(figure, [0.4 * b - 2 * c, 0.4 * b + 2 * c]),
         _add(figure, [0.4 * b], mode="markers", marker={"color": _ORANGE, "size": 15}, **moved),
     ]
     first = _shifted(0.3)
@@ -464,13 +464,13 @@ def _shifted(v: float) -> dict[str, list[float]]:
 
 
 def _moves_along_b(traces: list[int]) -> list[dict[str, Any]]:
-    """Give the steps that move the way along B - A, the line of all v from its end, the point."""
+    """Give the steps that move the way along B - A, the line of all v at its end, the point."""
     steps = []
     for u in _steps(-0.3, 1.3, 32):
         (x, y), c = u * _CORNERS["B"], _CORNERS["C"]
         change = {
-            "x": [[0, x], [x, x - 3 * c[0]], [x]],
-            "y": [[0, y], [y, y - 3 * c[1]], [y]],
+            "x": [[0, x], [x - 2 * c[0], x + 2 * c[0]], [x]],
+            "y": [[0, y], [y - 2 * c[1], y + 2 * c[1]], [y]],
         }
         steps.append({"label": _label(u), "method": "restyle", "args": [change, traces]})
     return steps

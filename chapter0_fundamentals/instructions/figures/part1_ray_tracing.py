@@ -255,7 +255,7 @@ def barycentric(theme: Theme) -> Figure:
     board.text(*at(-0.26, 0.85), "$u < 0$", "quiet", 13)
     board.text(*at(0.75, -0.2), "$v < 0$", "quiet", 13)
     board.text(*at(0.72, 0.8), "$u + v > 1$", "quiet", 13)
-    board.text(at(0.5, 0)[0] + 0.32, at(0.5, 0)[1] - 0.13, "$u$", "back", 14)
+    board.text(at(0.5, 0)[0] - 0.2, at(0.5, 0)[1] - 0.2, "$u$", "back", 14)
     board.text(at(0, 0.5)[0] - 0.17, at(0, 0.5)[1] + 0.05, "$v$", "back", 14)
     return board.figure
 
