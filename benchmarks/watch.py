@@ -25,7 +25,7 @@ from arena_lab.paths import ROOT
 
 _N_SAVES = 20
 _N_COLD = 3
-_PATIENCE_S = 30
+_PATIENCE_S = 120
 
 
 def touched(text: str, name: str, mark: int) -> str:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from arena_lab import catalogue, pages, paths, progress
 from arena_lab.catalogue import Section
-from arena_lab.site import links, outline, status
+from arena_lab.site import links, outline, search, status
 from arena_lab.site.code import code_of
 
 HOME = paths.ROOT / "chapter0_fundamentals/instructions/Home.py"
@@ -229,6 +229,37 @@ def test_no_source_is_linked_where_no_web_page_is_known(
     monkeypatch.setenv("ARENA_LAB_REPOSITORY", remote)
 
     assert "source ↗" not in text(visit(section="9.1"))
+
+
+@pytest.mark.parametrize(
+    ("words", "address", "excerpt"),
+    [
+        ("TWICE what", "?section=9.1&page=first#exercise-double", "<mark>Twice</mark> <mark>what"),
+        ("triple", "?section=9.1&page=second#exercise-triple", ""),
+        ("welcome", "?section=9.1", "<mark>Welcome</mark>."),
+    ],
+    ids=["a hint", "a title", "prose"],
+)
+def test_search_finds_words_in_any_place(
+    section: Section, visit: Open, words: str, address: str, excerpt: str
+):
+    shown = text(visit(search=words))
+
+    assert f'<a href="{address}">' in shown
+    assert excerpt in shown
+
+
+def test_search_for_what_is_nowhere_says_so(section: Section, visit: Open):
+    assert "Nothing holds “<b>zebra”." in text(visit(search="<b>zebra"))
+
+
+def test_places_with_the_words_in_their_title_come_first(section: Section):
+    add_to_page(section, "    ## Roots\n\n    Of trees.\n\n    ## Trees\n\n    With roots.\n")
+    section = catalogue.section_of(section.page)
+
+    found = search.find("trees", [(section, pages.parse(section.page))])
+
+    assert [each.place.title for each in found] == ["Trees", "Roots"]
 
 
 def test_an_unknown_section_is_answered_with_those_that_exist(section: Section, visit: Open):

@@ -10,7 +10,7 @@ from arena_lab import catalogue, pages, paths
 from arena_lab.catalogue import Section
 from arena_lab.errors import LabError
 from arena_lab.pages import Page
-from arena_lab.site import links, sidebar, status
+from arena_lab.site import links, search, sidebar, status
 from arena_lab.site.outline import cut, outline, plain
 from arena_lab.site.render import Renderer, shown, trouble
 
@@ -57,6 +57,7 @@ def main() -> None:
     course = load()
     seen = status.stamp(course.sections)
     number = st.query_params.get("section", "")
+    words = st.query_params.get("search", "")
     part = st.query_params.get("page", "")
     section = course.find(number)
     page = course.pages[number] if section else None
@@ -70,7 +71,10 @@ def main() -> None:
 
     for message in course.broken:
         trouble(f"This page is left out until it is mended: {message}")
-    if not number:
+    if words:
+        sidebar.show(course.sections, course.verdicts, words=words)
+        _found(course, words)
+    elif not number:
         sidebar.show(course.sections, course.verdicts)
         _home(course)
     elif section is None or page is None:
@@ -108,6 +112,24 @@ def _home(course: Course) -> None:
         "and go on. Everything runs on this machine: the pages, your code, the checks.</p>"
         f"{_next_step(course)}"
         f'<h2>Sections</h2><div class="lab-cards">{cards}</div></div>'
+    )
+
+
+def _found(course: Course, words: str) -> None:
+    found = search.find(
+        words, [(section, course.pages[section.number]) for section in course.sections]
+    )
+    items = "".join(
+        f'<li><a href="{escape(each.place.address)}">{escape(each.place.title)}</a> '
+        f'<span class="lab-quiet">{escape(each.place.trail)}</span><p>{each.excerpt}</p></li>'
+        for each in found
+    )
+    count = f"{len(found)} places" if len(found) != 1 else "1 place"
+    text = f"{count} with “{escape(words)}”" if found else f"Nothing holds “{escape(words)}”"
+    here = escape(links.to_search(words))
+    st.html(
+        f'<div class="lab-found" data-here="{here}"><h1>Search</h1><p role="status">{text}.</p>'
+        f"<ul>{items}</ul></div>"
     )
 
 
@@ -203,7 +225,8 @@ def _neighbours(section: Section, page: Page, index: int) -> str:
         title = plain(page.subpages[at].title)
         address = escape(links.to(section.number, parts[at]))
         return (
-            f'<a class="lab-{css}" rel="{css}" href="{address}"><span>{label}</span>'
+            f'<a class="lab-{css}" rel="{css}" href="{address}" title="{label} ( {css[0]} )">'
+            f"<span>{label}</span>"
             f"<b>{escape(title)}</b></a>"
         )
 

@@ -42,6 +42,11 @@ def to(section: str = "", page: str = "", anchor: str = "") -> str:
     return f"?{query}" + (f"#{quote(anchor)}" if anchor else "")
 
 
+def to_search(words: str) -> str:
+    """Give the relative address of what a search finds."""
+    return f"?{urlencode({'search': words})}"
+
+
 def to_exercise(section: Section, page: Page, name: str) -> str:
     """Give the address of an exercise's card."""
     exercise = section.find(name)

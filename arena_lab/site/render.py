@@ -123,7 +123,13 @@ class Renderer:
             _folded("answer", "Answer", self._inside(answer.blocks))
             for answer in directive.children("answer")
         ]
-        text = f"**{directive.argument}**\n\n{self._inside(asked)}"
+        key = f"{self.section.number} {links.slug(directive.argument)}"
+        own = (
+            f'<textarea class="lab-own" data-key="{escape(key)}" rows="2" '
+            'aria-label="Your own answer" placeholder="Your own answer first. It stays in this '
+            'browser."></textarea>'
+        )
+        text = f"**{directive.argument}**\n\n{self._inside(asked)}\n\n{own}"
         return _box("question", "Question", "\n\n".join([text, *answers]))
 
     def _objectives(self, directive: Directive) -> str:

@@ -24,11 +24,53 @@
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
       return
     event.preventDefault()
+    go(link.getAttribute("href"))
+  })
+
+  const go = (address) => {
     tops.set(here, column().scrollTop)
     here = last += 1
-    history.pushState({ labPlace: here }, "", link.getAttribute("href"))
+    history.pushState({ labPlace: here }, "", address)
     dispatchEvent(new PopStateEvent("popstate"))
+  }
+
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches?.(".lab-search")) return
+    event.preventDefault()
+    const words = new FormData(event.target).get("search").trim()
+    if (words) go(`?${new URLSearchParams({ search: words })}`)
   })
+
+  // n and p turn the pages, / searches.
+  document.addEventListener("keydown", (event) => {
+    if (event.metaKey || event.ctrlKey || event.altKey || event.defaultPrevented) return
+    if (event.target.closest?.("input, textarea, select, [contenteditable]")) return
+    const turns = { n: '.lab-neighbours [rel="next"]', p: '.lab-neighbours [rel="prev"]' }
+    if (event.key === "/") {
+      event.preventDefault()
+      document.querySelector(".lab-search input")?.focus()
+    } else if (turns[event.key]) document.querySelector(turns[event.key])?.click()
+  })
+
+  // The reader's own answers to questions stay in the browser.
+  const note = (area) => `arena-lab own ${area.dataset.key}`
+  document.addEventListener("input", ({ target }) => {
+    if (!target.matches?.(".lab-own")) return
+    if (target.value) localStorage.setItem(note(target), target.value)
+    else localStorage.removeItem(note(target))
+  })
+  // An area may be taken over from the page before, with its text.
+  const recall = () => {
+    for (const area of document.querySelectorAll(".lab-own"))
+      if (area.labKey !== area.dataset.key) {
+        area.labKey = area.dataset.key
+        area.value = localStorage.getItem(note(area)) ?? ""
+      }
+  }
+  new MutationObserver(recall).observe(app, {
+    subtree: true, childList: true, attributes: true, attributeFilter: ["data-key"],
+  })
+  recall()
 
   // On a phone the sidebar lies over the page: a link in it closes it.
   document.addEventListener("click", (event) => {

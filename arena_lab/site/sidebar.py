@@ -17,9 +17,18 @@ def show(
     page: Page | None = None,
     index: int | None = None,
     outline: list[Heading] | None = None,
+    words: str = "",
 ) -> None:
-    """Show the sidebar for one place: the current section, sub-page and its outline, if any."""
+    """Show the sidebar for one place: the current section, sub-page and its outline, if any.
+
+    `words` is what was searched for.
+    """
     html = '<a class="lab-brand" href="?">ARENA Lab</a>'
+    html += (
+        f'<form class="lab-search" role="search"><input type="search" name="search" required '
+        f'placeholder="Search" aria-label="Search the course" title="Search ( / )" '
+        f'value="{escape(words)}"></form>'
+    )
     html += _sections(sections, verdicts, section)
     if section and page:
         html += _subpages(section, page, index)

@@ -401,6 +401,42 @@ def test_an_open_page_follows_the_verdict_and_keeps_what_is_unfolded(toys: Site)
     assert toys.faults == []
 
 
+def test_an_own_answer_to_a_question_outlives_a_reload(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    page.get_by_label("Your own answer").fill("Because 1 + 1.")
+    page.reload()
+    expect(page.get_by_label("Your own answer")).to_have_value("Because 1 + 1.")
+
+    page.get_by_label("Your own answer").fill("")
+    page.reload()
+    expect(page.get_by_label("Your own answer")).to_have_value("")
+
+
+def test_search_leads_to_the_place(toys: Site):
+    page = toys.open()
+    page.keyboard.press("/")
+    page.keyboard.type("last words")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{toys.url}?search=last+words")
+
+    page.get_by_role("link", name="The end").click()
+
+    expect(page.get_by_role("heading", name="The end")).to_be_in_viewport()
+    assert toys.faults == []
+
+
+def test_keys_turn_the_pages_but_not_while_one_writes(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    page.get_by_label("Your own answer").press_sequentially("n")
+    expect(page).to_have_url(re.compile("page=first$"))
+
+    page.get_by_role("heading", name="First", exact=True).click()
+    page.keyboard.press("n")
+    expect(page.get_by_role("heading", name="Second")).to_be_visible()
+    page.keyboard.press("p")
+    expect(page.get_by_role("heading", name="First", exact=True)).to_be_visible()
+
+
 def test_the_colour_mode_swaps_the_drawings(toys: Site):
     page = toys.open("?section=9.1&page=first")
     light, dark = page.locator(".lab-figure.lab-light"), page.locator(".lab-figure.lab-dark")
