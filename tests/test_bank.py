@@ -13,6 +13,8 @@ import pytest
 from arena_lab import cells, checking, checks
 from arena_lab.catalogue import Section, make_importable, sections
 
+pytestmark = pytest.mark.slow
+
 BANK = Path(__file__).parent / "bank"
 SECTIONS = [section for section in sections() if (BANK / section.package).is_dir()]
 by_number = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.number)

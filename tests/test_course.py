@@ -82,6 +82,7 @@ def test_answers_are_the_starter(section: Section) -> None:
     )
 
 
+@pytest.mark.slow
 @each_section
 def test_starter_imports_without_doing_anything(section: Section) -> None:
     done = subprocess.run(
@@ -119,6 +120,7 @@ def test_every_exercise_of_the_starter_is_not_started(
         assert all(test.status != checking.PASSED for test in verdict.tests), verdict.name
 
 
+@pytest.mark.slow
 @each_section
 def test_solutions_keep_the_shapes_that_they_declare(section: Section) -> None:
     # In a process of its own: the hook holds for modules that are imported after it.
