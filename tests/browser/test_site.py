@@ -265,7 +265,7 @@ def test_each_page_of_the_course_opens_whole(course: Site, address: str, width: 
     raw = main.evaluate(
         """(main) => {
           const copy = main.cloneNode(true)
-          copy.querySelectorAll("code, pre, .katex").forEach((element) => element.remove())
+          copy.querySelectorAll("code, pre, .katex, script, style").forEach((part) => part.remove())
           return copy.innerText.match(/.{0,40}\\$.{0,40}/)?.[0] ?? ""
         }"""
     )
