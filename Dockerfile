@@ -82,9 +82,9 @@ RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs
         | HOME=/tmp xargs -P 0 -I '{}' /opt/venv/bin/python -c \
             'import sys; sys.modules["rfc3987_syntax"] = None; import {}' \
     && cd /opt/venv/lib/python3.11/site-packages \
-    && python3 -m compileall -q -j 0 anyio debugpy h11 IPython ipykernel itsdangerous jaxtyping \
+    && python3 -m compileall -q -j 0 anyio debugpy h11 httptools IPython ipykernel itsdangerous jaxtyping \
         markdown_it mdit_py_plugins psutil starlette streamlit/components streamlit/runtime \
-        streamlit/web tornado uvicorn watchfiles websockets
+        streamlit/web tornado uvicorn uvloop watchfiles websockets
 
 # HOME is where everything else that wants to write goes: Jupyter's runtime files, IPython's
 # history, the caches of Triton and of Hugging Face. Open to any user, for the container runs as
