@@ -102,11 +102,12 @@ def run_cell(port: int, token: str, code: str) -> str:
 
 
 def _printed(stream: websocket.WebSocket, asked: str) -> Iterator[str]:
-    """Give what a kernel says until it has answered."""
+    """Give what a kernel says until it is idle; its reply may overtake what was printed."""
     while True:
         answer = json.loads(stream.recv())
         content = answer.get("content", {})
-        if answer["msg_type"] == "status" and content["execution_state"] == "restarting":
+        state = content.get("execution_state") if answer["msg_type"] == "status" else None
+        if state == "restarting":
             yield "the kernel died"
             return
         if answer["parent_header"].get("msg_id") != asked:
@@ -115,7 +116,7 @@ def _printed(stream: websocket.WebSocket, asked: str) -> Iterator[str]:
             yield content["text"]
         elif answer["msg_type"] == "error":
             yield "\n".join(content["traceback"])
-        elif answer["msg_type"] == "execute_reply":
+        elif state == "idle":
             return
 
 
