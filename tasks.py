@@ -93,6 +93,20 @@ def starters(c: Context, section: str = "", check: bool = False) -> None:
     run(section or None, check=check)
 
 
+@task(
+    help={
+        "section": "only this section, e.g. 0.4",
+        "to": "the folder to write into",
+        "run": "run the solutions' notebooks, and keep what their cells show",
+    }
+)
+def notebooks(c: Context, section: str = "", to: str = "notebooks", run: bool = False) -> None:
+    """Write exercises and solutions as notebooks, for Colab, Kaggle or a reader."""
+    from arena_lab.commands import notebooks as write
+
+    write(section or None, Path(to), run=run)
+
+
 @task(help={"port": "where to listen (ARENA_LAB_PORT, else 8888)"})
 def lab(c: Context, port: str = "", browser: bool = True) -> None:
     """Open JupyterLab and the instructions; --no-browser only prints the link."""

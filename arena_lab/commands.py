@@ -229,3 +229,14 @@ def _find_anywhere(name: str) -> tuple[catalogue.Section, catalogue.Exercise]:
     near = difflib.get_close_matches(short, names, n=3, cutoff=0.4)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     raise LabError(f"There is no exercise {short!r}.{hint} `invoke list --section 0.4` lists them")
+
+
+@command
+def notebooks(section_number: str | None, folder: Path, *, run: bool) -> None:
+    """Write the notebooks of a section, or of all."""
+    from arena_lab.notebooks import write
+
+    chosen = [catalogue.find_section(section_number)] if section_number else catalogue.sections()
+    for section in chosen:
+        for path in write(section, folder, run=run):
+            print(path, flush=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -12,15 +13,28 @@ STATE = Path(os.environ.get("ARENA_LAB_STATE") or ROOT / ".lab")
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader, a crash or a full disk finds the old one or the new one."""
+    """Write a file so that a reader, a crash or a full disk finds the old one or the new one.
+
+    Who may read and write it stays as it was; a new one is as open as the umask lets it be.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
+            os.fchmod(file.fileno(), _mode_of(path))
             os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
+
+
+def _mode_of(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        return 0o666 & ~umask

@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from arena_lab.catalogue import Exercise, Section, make_importable
@@ -11,32 +13,65 @@ from arena_lab.errors import LabError
 from arena_lab.paths import STATE, write_atomically
 
 
+@dataclass(frozen=True)
+class Calls:
+    """The calls of an exercise's tests, as they stand under it."""
+
+    lines: tuple[str, ...]
+    takes: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        """A cell that runs them when the script itself is run."""
+        return "# %%\nif MAIN:\n" + "".join(f"    {line}\n" for line in self.lines)
+
+
 def starter(section: Section) -> str:
     """Give the text of the section's starter, the same for the same sources.
 
     Raises:
         LabError: The markers of a solution do not alternate, or a test names no exercise.
     """
+    parts = []
+    for piece in pieces(section):
+        if isinstance(piece, Exercise):
+            parts.append(_announcement(section, piece))
+        elif isinstance(piece, Calls):
+            parts.append(piece.text)
+        else:
+            parts.append(cut(piece.text, section.solutions, piece.line))
+    return "".join(part.rstrip("\n") + "\n\n" for part in parts).rstrip("\n") + "\n"
+
+
+def pieces(section: Section) -> Iterator[Exercise | Cell | Calls]:
+    """Give the cells of the solutions in their order, exercises before what the learner writes.
+
+    The calls of an exercise's tests come after the last cell of it, and after all that they take.
+
+    Raises:
+        LabError: A test names no exercise.
+    """
     tests = _tests_of(section)
     waiting = {name: exercise for exercise in section.exercises for name in exercise.names}
     announced: set[str] = set()
-    parts = []
+    defined: set[str] = set()
+    due: list[Calls] = []
     for cell in split(section.solutions.read_text(encoding="utf-8")):
-        here = [
-            waiting[name] for name in _written_names(section.solutions, cell) if name in waiting
-        ]
+        here = [waiting[name] for name in _written_names(cell) if name in waiting]
         for exercise in dict.fromkeys(here):
             if exercise.name not in announced:
                 announced.add(exercise.name)
-                parts.append(_announcement(section, exercise))
-        parts.append(cut(cell.text, section.solutions, cell.line))
+                yield exercise
+        yield cell
+        defined.update(cell.names)
         for exercise in dict.fromkeys(here):
             for name in exercise.names:
                 if name in cell.names:
                     waiting.pop(name)
-            if not any(name in waiting for name in exercise.names) and tests.get(exercise.name):
-                parts.append(_test_cell(tests[exercise.name]))
-    return "".join(part.rstrip("\n") + "\n\n" for part in parts).rstrip("\n") + "\n"
+            if not any(name in waiting for name in exercise.names) and exercise.name in tests:
+                due.append(tests[exercise.name])
+        yield from (calls for calls in due if calls.takes <= defined)
+        due = [calls for calls in due if not calls.takes <= defined]
 
 
 def cut(text: str, path: Path, line: int = 1) -> str:
@@ -90,7 +125,7 @@ def _keep(path: Path) -> Path:
     return copy
 
 
-def _written_names(path: Path, cell: Cell) -> list[str]:
+def _written_names(cell: Cell) -> list[str]:
     """Give the names that a cell defines, if the learner writes a part of it."""
     return cell.names if BEGIN in cell.text else []
 
@@ -107,21 +142,19 @@ def _announcement(section: Section, exercise: Exercise) -> str:
     )
 
 
-def _tests_of(section: Section) -> dict[str, list[str]]:
+def _tests_of(section: Section) -> dict[str, Calls]:
     """Give the calls of each exercise's tests, by the exercise's name."""
     make_importable(section)
     module = importlib.import_module(f"{section.package}.tests")
-    calls: dict[str, list[str]] = {}
+    tests: dict[str, Calls] = {}
     for name, function in vars(module).items():
         info = getattr(function, "check_info", None)
         if info is None:
             continue
         exercise = section.find(info.exercise)
-        takes = inspect.signature(function).parameters.values()
-        arguments = ", ".join(p.name for p in takes if p.default is p.empty)
-        calls.setdefault(exercise.name, []).append(f"tests.{name}({arguments})")
-    return calls
-
-
-def _test_cell(calls: list[str]) -> str:
-    return "# %%\nif MAIN:\n" + "".join(f"    {line}\n" for line in calls)
+        parameters = inspect.signature(function).parameters.values()
+        takes = [p.name for p in parameters if p.default is p.empty]
+        before = tests.get(exercise.name, Calls((), frozenset()))
+        line = f"tests.{name}({', '.join(takes)})"
+        tests[exercise.name] = Calls((*before.lines, line), before.takes.union(takes))
+    return tests

@@ -1,6 +1,7 @@
 """The laws of docs/writing-a-section.md, held for every section of the course."""
 
 import ast
+import re
 import subprocess
 import sys
 import textwrap
@@ -47,6 +48,15 @@ def test_page_and_solutions_have_the_same_names_in_the_same_order(section: Secti
 def test_tests_stand_in_the_order_of_the_page(section: Section) -> None:
     order = [section.exercises.index(check.exercise) for check in checking.find_checks(section)]
     assert order == sorted(order)
+
+
+@each_section
+def test_tests_are_called_after_all_that_they_take(section: Section) -> None:
+    defined: set[str] = set()
+    for cell in cells.split(section.answers.read_text(encoding="utf-8")):
+        for call in re.findall(r"^ +tests\.test_\w+\((.*)\)$", cell.text, re.M):
+            assert defined.issuperset(filter(None, call.split(", "))), call
+        defined.update(cell.names)
 
 
 @each_section

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from arena_lab import starters
+from arena_lab import paths, starters
 from arena_lab.catalogue import Section
 from arena_lab.errors import LabError
 
@@ -83,3 +83,12 @@ def test_starter_is_a_script_that_does_nothing_when_imported(section: Section) -
 
 def test_same_sources_give_the_same_bytes(section: Section) -> None:
     assert starters.starter(section) == starters.starter(section)
+
+
+def test_a_file_that_is_written_keeps_who_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    paths.write_atomically(path, "new")
+    assert path.stat().st_mode & 0o777 == 0o644
+    path.chmod(0o640)
+    paths.write_atomically(path, "newer")
+    assert path.stat().st_mode & 0o777 == 0o640

@@ -624,8 +624,7 @@ def time_tracers(
             ready = prepare(triangles) if prepare else triangles
             prepare_s = time.perf_counter() - start
             depths = trace(rays, ready).cpu()  # warms up: a compiler may run
-            trace_s = _fastest(lambda trace=trace, ready=ready: trace(rays, ready), n_runs)
-            memory = _peak_memory(lambda trace=trace, ready=ready: trace(rays, ready))
+            trace_s, memory = _fastest(lambda trace=trace, ready=ready: trace(rays, ready), n_runs)
         except Missing as missing:
             timings.append(Timing(name, missing=str(missing)))
             continue
@@ -656,20 +655,26 @@ def compare_speed(
         )
 
 
-def _fastest(run: Callable[[], Any], n_runs: int, budget_s: float = 4.0) -> float:
-    """Give the shortest of some runs in seconds, waiting for a GPU to finish each."""
+def _fastest(run: Callable[[], Any], n_runs: int, budget_s: float = 4.0) -> tuple[float, float]:
+    """Give the shortest of some runs in seconds, and the bytes that they take at their peak."""
     import torch
 
-    best, begin = float("inf"), time.perf_counter()
-    for _ in range(n_runs):
-        start = time.perf_counter()
-        run()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - start)
-        if time.perf_counter() - begin > budget_s:
-            break
-    return best
+    best = float("inf")
+
+    def runs() -> None:
+        nonlocal best
+        begin = time.perf_counter()
+        for _ in range(n_runs):
+            start = time.perf_counter()
+            run()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            best = min(best, time.perf_counter() - start)
+            if time.perf_counter() - begin > budget_s:
+                break
+
+    memory = _peak_memory(runs)
+    return best, memory
 
 
 def _peak_memory(run: Callable[[], Any]) -> float:

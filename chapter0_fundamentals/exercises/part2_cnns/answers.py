@@ -502,12 +502,6 @@ if MAIN:
     print_param_count(my_resnet, pretrained_resnet34())
 
 # %%
-if MAIN:
-    tests.test_resnet34_with_other_settings(ResNet34)
-    tests.test_resnet34_gradients_and_modes(ResNet34)
-    tests.test_resnet34_equals_torchvision(ResNet34, copy_weights)
-
-# %%
 def copy_weights(my_resnet: ResNet34, pretrained_resnet: nn.Module) -> ResNet34:
     """Copy parameters and buffers of one network into another, matched by their order.
 
@@ -525,6 +519,12 @@ def copy_weights(my_resnet: ResNet34, pretrained_resnet: nn.Module) -> ResNet34:
         raise ValueError(f"your network holds {len(mine)} tensors, the other one {len(theirs)}")
     my_resnet.load_state_dict(dict(zip(mine, theirs.values(), strict=True)))
     return my_resnet
+
+# %%
+if MAIN:
+    tests.test_resnet34_with_other_settings(ResNet34)
+    tests.test_resnet34_gradients_and_modes(ResNet34)
+    tests.test_resnet34_equals_torchvision(ResNet34, copy_weights)
 
 # %% [markdown]
 # ### predict

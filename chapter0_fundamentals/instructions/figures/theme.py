@@ -4,6 +4,7 @@ A figure is a function of the theme; blue is what goes forward, orange what come
 """
 
 import importlib
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,6 +221,15 @@ def save(draw: Draw, theme: Theme, path: Path) -> None:
         figure = draw(theme)
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(path, format="svg", transparent=True, metadata=nothing)
+
+
+def as_png(draw: Draw, theme: Theme) -> bytes:
+    """Give a figure on paper as PNG, for readers that show no SVG."""
+    file = io.BytesIO()
+    with matplotlib.rc_context(_STYLE):
+        paper = "white" if theme is LIGHT else "#14161a"
+        draw(theme).savefig(file, format="png", dpi=110, facecolor=paper)
+    return file.getvalue()
 
 
 def draw_all(media: Path) -> list[Path]:
