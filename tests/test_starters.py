@@ -1,5 +1,6 @@
 """A starter is the solutions without what the learner writes, with prose and tests around it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,8 +88,10 @@ def test_same_sources_give_the_same_bytes(section: Section) -> None:
 
 def test_a_file_that_is_written_keeps_who_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "file"
+    before = os.umask(0o027)
     paths.write_atomically(path, "new")
-    assert path.stat().st_mode & 0o777 == 0o644
-    path.chmod(0o640)
-    paths.write_atomically(path, "newer")
+    os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o640
+    path.chmod(0o604)
+    paths.write_atomically(path, "newer")
+    assert path.stat().st_mode & 0o777 == 0o604
