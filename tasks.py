@@ -117,6 +117,16 @@ def lab(c: Context, port: str = "", browser: bool = True) -> None:
 
 
 @task(
+    help={"json": "print JSON", "fix": "mend what can be mended safely"},
+)
+def doctor(c: Context, json: bool = False, fix: bool = False) -> None:
+    """Say whether this machine, or this container, is fit for the lab."""
+    from arena_lab.doctor import report
+
+    sys.exit(report(as_json=json, fix=fix))
+
+
+@task(
     help={
         "quick": "only what finishes within a minute: no browser",
         "container": "instead build, start and try the real image; needs a Docker engine",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import json
 import os
 import re
 import shutil
@@ -257,16 +258,17 @@ def _choose_port(asked: int | None) -> int:
         )
     before = setting("ARENA_LAB_PORT")
     port = int(wanted or ours or (before if before.isdecimal() else _PORT))
-    if port == ours or _is_free(port):
+    if port == ours or is_free(port):
         return port
     free = _next_free(port)
     if wanted:
-        raise LabError(f"{_who_has(port)}; take another: ./inv up --port {free}")
-    print(f"{_who_has(port)}; taking {free}.".capitalize(), flush=True)
+        raise LabError(f"{who_has(port)}; take another: ./inv up --port {free}")
+    print(f"{who_has(port)}; taking {free}.".capitalize(), flush=True)
     return free
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -278,10 +280,10 @@ def _is_free(port: int) -> bool:
 
 def _next_free(port: int) -> int:
     above = range(port + 1, min(port + _PORTS_TO_TRY, 65536))
-    return next((other for other in above if _is_free(other)), _PORT)
+    return next((other for other in above if is_free(other)), _PORT)
 
 
-def _who_has(port: int) -> str:
+def who_has(port: int) -> str:
     """Say who serves a port: a container by its name, else what ss or lsof knows of a process."""
     done = capture(["docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"])
     if name := done.stdout.strip():
@@ -293,6 +295,24 @@ def _who_has(port: int) -> str:
         if shutil.which(command[0]) and (found := re.search(pattern, capture(command).stdout)):
             return f"port {port} is taken by process {found['pid']} ({found['name']})"
     return f"port {port} is taken by another program"
+
+
+def serves_lab(port: int) -> bool:
+    """Tell whether a lab of this checkout has a port: its container, or its JupyterLab."""
+    if shutil.which("docker") and _running_port() == port:
+        return True
+    for file in (STATE / "jupyter" / "runtime").glob("jpserver-*.json"):
+        try:
+            if json.loads(file.read_text(encoding="utf-8"))["port"] == port:
+                return True
+        except (OSError, ValueError, KeyError):
+            continue
+    return False
+
+
+def running() -> list[str]:
+    """Give the containers of this checkout that run; none where there is no Docker."""
+    return _containers("running") if shutil.which("docker") else []
 
 
 def _containers(status: str) -> list[str]:
@@ -334,7 +354,7 @@ def _start(compose: list[str], port: int) -> None:
     ):
         raise _NoDevice(refused[0])
     if re.search(r"port is already allocated|address already in use", said):
-        raise LabError(f"{_who_has(port)}; take another: ./inv up --port {_next_free(port)}")
+        raise LabError(f"{who_has(port)}; take another: ./inv up --port {_next_free(port)}")
     raise LabError(f"the container could not be started: {_last_line(done)}")
 
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from arena_lab import hosts
 from arena_lab.paths import STATE
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _N_TRAIN_OF_SUBSET = 4_000
 # After so many seconds without an answer the lab goes on without a network.
 _PATIENCE_S = 5
 
-_MNIST_HOST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _MNIST_SUMS = {
     "train-images-idx3": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
     "train-labels-idx1": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
@@ -41,7 +41,6 @@ _MNIST_SUMS = {
 }
 _MNIST_FILES = {f"{name}-ubyte.gz": checksum for name, checksum in _MNIST_SUMS.items()}
 
-_CIFAR_HOST = "https://www.cs.toronto.edu/~kriz/"
 _CIFAR_FILES = {
     "cifar-10-binary.tar.gz": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 }
@@ -50,7 +49,6 @@ _CIFAR_NAMES = [  # in the order of the labels
     *("dog", "frog", "horse", "ship", "truck"),
 ]
 
-_WEIGHTS_HOST = "https://download.pytorch.org/models/"
 # torchvision's names end in the first eight digits of the file's sha256.
 _WEIGHTS_FILE = "resnet34-b627a593.pth"
 
@@ -88,7 +86,7 @@ def digits(*, subset: bool = False) -> Digits:
     if subset:
         return _digits_of_the_lab("5,000 digits of MNIST that come with the lab")
     try:
-        paths = _fetch("mnist", _MNIST_HOST, _MNIST_FILES)
+        paths = _fetch("mnist", hosts.MNIST, _MNIST_FILES)
     except _Unreachable as error:
         print(f"The full MNIST is not here ({error}); 5,000 real digits of it stand in.")
         return _digits_of_the_lab("5,000 digits of MNIST that come with the lab")
@@ -122,7 +120,7 @@ def colour_pictures(*, subset: bool = False) -> ColourPictures:
     if subset:
         return photograph_crops(PHOTOGRAPHS)
     try:
-        (archive,) = _fetch("cifar10", _CIFAR_HOST, _CIFAR_FILES)
+        (archive,) = _fetch("cifar10", hosts.CIFAR, _CIFAR_FILES)
     except _Unreachable as error:
         print(f"CIFAR-10 is not here ({error}); small crops of five real photographs stand in.")
         return photograph_crops(PHOTOGRAPHS)
@@ -194,11 +192,11 @@ def resnet34_weights() -> Path | None:
     """
     try:
         for _ in range(2):  # once more if what lies in the cache is damaged
-            (path,) = _fetch("resnet34", _WEIGHTS_HOST, {_WEIGHTS_FILE: None})
+            (path,) = _fetch("resnet34", hosts.WEIGHTS, {_WEIGHTS_FILE: None})
             if hashlib.sha256(path.read_bytes()).hexdigest()[:8] in path.stem:
                 return path
             path.unlink()
-        raise _Unreachable(f"what {urlsplit(_WEIGHTS_HOST).netloc} sent has a wrong checksum")
+        raise _Unreachable(f"what {urlsplit(hosts.WEIGHTS).netloc} sent has a wrong checksum")
     except _Unreachable as error:
         print(f"ResNet34's ImageNet weights are not here ({error}).")
         return None
