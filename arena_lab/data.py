@@ -3,37 +3,28 @@
 Nothing is fetched at import. A file whose checksum is wrong is fetched again, never used.
 """
 
-import functools
 import gzip
 import hashlib
 import io
 import json
-import logging
 import os
-import shutil
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from arena_lab import hosts
+from arena_lab.fetch import Unreachable, fetch
 from arena_lab.paths import STATE
-
-if TYPE_CHECKING:
-    import pooch
 
 CACHE = Path(os.environ.get("ARENA_LAB_DATA") or STATE / "data")
 
 _WITH_THE_LAB = Path(__file__).parent / "datasets"
 _SUBSET = _WITH_THE_LAB / "mnist_5000.npz"
 _N_TRAIN_OF_SUBSET = 4_000
-
-# After so many seconds without an answer the lab goes on without a network.
-_PATIENCE_S = 5
 
 _MNIST_SUMS = {
     "train-images-idx3": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -76,11 +67,6 @@ class Digits:
     source: str
 
 
-def is_offline() -> bool:
-    """Tell whether the learner wants no network (`ARENA_LAB_OFFLINE=1`)."""
-    return os.environ.get("ARENA_LAB_OFFLINE", "") not in ("", "0")
-
-
 def digits(*, subset: bool = False) -> Digits:
     """Load MNIST, 60,000 digits to train on and 10,000 to test.
 
@@ -94,7 +80,7 @@ def digits(*, subset: bool = False) -> Digits:
         return _digits_of_the_lab("5,000 digits of MNIST that come with the lab")
     try:
         paths = _fetch("mnist", hosts.MNIST, _MNIST_FILES)
-    except _Unreachable as error:
+    except Unreachable as error:
         print(f"The full MNIST is not here ({error}); 5,000 real digits of it stand in.")
         return _digits_of_the_lab("5,000 digits of MNIST that come with the lab")
     arrays = [_read_idx(path) for path in paths]
@@ -128,7 +114,7 @@ def colour_pictures(*, subset: bool = False) -> ColourPictures:
         return photograph_crops(PHOTOGRAPHS)
     try:
         (archive,) = _fetch("cifar10", hosts.CIFAR, _CIFAR_FILES)
-    except _Unreachable as error:
+    except Unreachable as error:
         print(f"CIFAR-10 is not here ({error}); small crops of five real photographs stand in.")
         return photograph_crops(PHOTOGRAPHS)
     return _read_cifar(archive)
@@ -215,7 +201,7 @@ def faces(*, subset: bool = False) -> PicturesWithoutLabels:
         return galaxies()
     try:
         paths = _fetch("celeba", f"{_hub()}/{_CELEBA}/resolve/main/data/", _celeba_files())
-    except _Unreachable as error:
+    except Unreachable as error:
         print(f"CelebA is not here ({error}); photographs of galaxies stand in.")
         return galaxies()
     images = np.concatenate([_read_faces(path) for path in paths])
@@ -243,7 +229,7 @@ def _in_eight_positions(images: np.ndarray) -> np.ndarray:
 
 
 def _hub() -> str:
-    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+    return (os.environ.get("HF_ENDPOINT") or hosts.HUB).rstrip("/")
 
 
 def _celeba_files() -> dict[str, str]:
@@ -260,7 +246,7 @@ def _celeba_files() -> dict[str, str]:
         files = {}
     if not files:
         listing.unlink()
-        raise _Unreachable("what was sent is no list of its files")
+        raise Unreachable("what was sent is no list of its files")
     return files
 
 
@@ -320,87 +306,14 @@ def resnet34_weights() -> Path | None:
             if hashlib.sha256(path.read_bytes()).hexdigest()[:8] in path.stem:
                 return path
             path.unlink()
-        raise _Unreachable(f"what {urlsplit(hosts.WEIGHTS).netloc} sent has a wrong checksum")
-    except _Unreachable as error:
+        raise Unreachable(f"what {urlsplit(hosts.WEIGHTS).netloc} sent has a wrong checksum")
+    except Unreachable as error:
         print(f"ResNet34's ImageNet weights are not here ({error}).")
         return None
 
 
-class _Unreachable(Exception):
-    """Why data can't be fetched, in a few words."""
-
-
 def _fetch(folder: str, host: str, files: Mapping[str, str | None]) -> list[Path]:
-    """Give the paths of files (name: sha256) in the cache, fetched where they are not there."""
-    import pooch
-
-    mirror = os.environ.get("ARENA_LAB_DATA_MIRROR")
-    base = f"{mirror.rstrip('/')}/{folder}/" if mirror else host
-    store = pooch.create(CACHE / folder, base, registry=dict(files))
-    pooch.get_logger().setLevel(logging.ERROR)
-    missing = [name for name in files if not (store.abspath / name).exists()]
-    if missing and is_offline():
-        raise _Unreachable("ARENA_LAB_OFFLINE is set")
-    reason = _why_unreachable(base + missing[0]) if missing else ""
-    if reason:
-        raise _Unreachable(reason)
-    try:
-        return [Path(store.fetch(name, downloader=_download)) for name in files]
-    except (OSError, ValueError) as error:  # what requests raises; a wrong checksum
-        raise _Unreachable(_reason(error, base)) from None
-
-
-def _download(url: str, output_file: str, store: "pooch.Pooch") -> None:
-    """Fetch a file for pooch with a progress bar, from where the last try stopped."""
-    import requests
-    from tqdm.auto import tqdm
-
-    part = store.abspath / (url.rsplit("/", 1)[-1] + ".part")
-    n_there = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={n_there}-"} if n_there else {}
-    with requests.get(url, headers=headers, stream=True, timeout=(_PATIENCE_S, 30)) as response:
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
-            part.unlink()
-        response.raise_for_status()
-        goes_on = response.status_code == requests.codes.partial_content
-        n_there = n_there if goes_on else 0
-        total = n_there + int(response.headers.get("Content-Length", 0))
-        with (
-            open(part, "ab" if goes_on else "wb") as file,
-            tqdm(total=total, initial=n_there, unit="B", unit_scale=True, desc=part.stem) as bar,
-        ):
-            for chunk in response.iter_content(1 << 16):
-                file.write(chunk)
-                bar.update(len(chunk))
-    shutil.move(part, output_file)
-
-
-@functools.cache
-def _why_unreachable(url: str) -> str:
-    """Ask once a session whether the host answers; give "" or the reason why not."""
-    import requests
-
-    try:  # not HEAD: a signed address that a host redirects to is for GET alone
-        with requests.get(url, timeout=_PATIENCE_S, stream=True) as response:
-            response.raise_for_status()
-    except OSError as error:
-        return _reason(error, url)
-    return ""
-
-
-def _reason(error: Exception, url: str) -> str:
-    import requests
-
-    host = urlsplit(url).netloc
-    if isinstance(error, requests.Timeout):
-        return f"{host} does not answer"
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"{host} answers {error.response.status_code}"
-    if isinstance(error, requests.ConnectionError):
-        return f"no connection to {host}"
-    if isinstance(error, ValueError):
-        return f"what {host} sent has a wrong checksum"
-    return str(error)
+    return fetch(CACHE / folder, host, files)
 
 
 def _digits_of_the_lab(source: str) -> Digits:
