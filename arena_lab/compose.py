@@ -1,4 +1,4 @@
-"""Start and stop the container: `python3 -m arena_lab.compose up|down|shell|build`.
+"""The container: `python3 -m arena_lab.compose up|down|shell|build|bundle|unbundle`.
 
 Runs on the host before there is an environment, so: standard library only, Python 3.9 or later.
 `up` and `build` leave their findings in .env, after which `docker compose up` does the same.
@@ -19,11 +19,11 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena_lab import gpu, image
+from arena_lab import bundle, gpu, image
 from arena_lab.errors import LabError
 from arena_lab.image import ENV, assignments, capture, read, setting
 from arena_lab.lab import token
@@ -393,6 +393,16 @@ def _confirm_gpu(compose: list[str]) -> None:
         print("The container has the GPU, but torch cannot use it: ./inv shell, then nvidia-smi.")
 
 
+_COMMANDS: Mapping[str, Callable[..., None]] = {
+    "up": up,
+    "down": down,
+    "shell": shell,
+    "build": build,
+    "bundle": bundle.bundle,
+    "unbundle": bundle.unbundle,
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the commands; an expected fault is one line and exit code 2."""
     parser = argparse.ArgumentParser(prog="./inv", description="The lab in a container.")
@@ -412,8 +422,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("shell", help="open a shell in the running lab")
     building = commands.add_parser("build", help="build the image, and write .env")
     building.add_argument("--tag", help="with the course inside, for a class, under this name")
+    packing = commands.add_parser("bundle", help="write all that a machine offline needs")
+    packing.add_argument("path", nargs="?", type=Path, default=Path(bundle.NAME))
+    packing.add_argument(
+        "--no-fetch", dest="fetch", action="store_false", help="take only the data that is here"
+    )
+    unpacking = commands.add_parser("unbundle", help="load what bundle wrote")
+    unpacking.add_argument("path", type=Path)
     given = vars(parser.parse_args(arguments))
-    command = {"up": up, "down": down, "shell": shell, "build": build}[given.pop("command")]
+    command = _COMMANDS[given.pop("command")]
     try:
         command(**given)
     except LabError as error:

@@ -345,3 +345,9 @@ def _read_idx(path: Path) -> np.ndarray:
     n_axes = data[3]
     shape = np.frombuffer(data, ">i4", n_axes, offset=4)
     return np.frombuffer(data, np.uint8, offset=4 + 4 * n_axes).reshape(shape)
+
+
+if __name__ == "__main__":  # fetches all that the sections use, for a bundle
+    digits()
+    colour_pictures()
+    resnet34_weights()
