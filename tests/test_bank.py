@@ -4,9 +4,14 @@
 `right.py` holds right ones in other styles, which must pass. A section with a bank is found here.
 """
 
+import ast
+import functools
 import importlib
-import inspect
+import sys
+from collections import Counter
 from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
 
 import pytest
 
@@ -46,16 +51,48 @@ def bank(file: str) -> list[object]:
     ]
 
 
+@functools.cache
+def steps(section: Section) -> list[tuple[tuple[str, ...], CodeType]]:
+    """Give the statements of our solutions: what each defines, and its compiled code."""
+    body = ast.parse(section.solutions.read_text(encoding="utf-8")).body
+    return [
+        (tuple(cells.defined_names(node)), compile(ast.Module([node], []), "solutions", "exec"))
+        for node in body
+    ]
+
+
+def handed_in(section: Section, name: str, code: str) -> dict[str, Any]:
+    """Run our solutions with an answer in the place of what it replaces; give all names.
+
+    What comes after it sees the answer, as in a learner's file. The answer itself may use all of
+    our solutions, those of later exercises and the one that it replaces too.
+    """
+    module = ModuleType(f"{section.package}.handed_in")
+    sys.modules[module.__name__] = module
+    names = vars(module)
+    names |= vars(importlib.import_module(f"{section.package}.solutions"))
+    names["__name__"] = module.__name__
+    answer = compile(code, name, "exec")
+    replaced = set(cells.definitions(code))
+    done = False
+    for defined, step in steps(section):
+        if replaced.isdisjoint(defined):
+            exec(step, names)
+        elif not done:
+            exec(answer, names)
+            done = True
+    return names
+
+
 def verdict(section: Section, name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
     """Give the first complaint about an answer, or None where every test passes."""
     monkeypatch.setattr(checks, "by_hand", False)
     make_importable(section)
-    around = dict(vars(importlib.import_module(f"{section.package}.solutions")))
-    exec(compile(code, name, "exec"), around)
+    around = handed_in(section, name, code)
     for check in checking.find_checks(section):
         if name in check.exercise.names:
             try:
-                check.function(*(around[p] for p in inspect.signature(check.function).parameters))
+                check.function(*(around[parameter] for parameter in check.parameters))
             except checks.WrongAnswer as wrong:
                 return wrong.sentence
             except Exception as error:
@@ -77,7 +114,18 @@ def test_right_answer_in_another_style_passes(
     assert verdict(section, name, code, monkeypatch) is None, title
 
 
+def scarce(section: Section, file: str, enough: int) -> dict[str, int]:
+    """Give the exercises with fewer answers in a bank than there should be, and their number."""
+    written = Counter(name for name, _, _ in answers(section, file))
+    counts = {e.name: sum(written[name] for name in e.names) for e in section.exercises}
+    return {name: count for name, count in counts.items() if count < enough}
+
+
 @by_number
-def test_every_exercise_has_wrong_answers_in_the_bank(section: Section) -> None:
-    written = {name for name, _, _ in answers(section, "wrong.py")}
-    assert [e.name for e in section.exercises if not written & set(e.names)] == []
+def test_every_exercise_has_five_wrong_answers_in_the_bank(section: Section) -> None:
+    assert scarce(section, "wrong.py", 5) == {}
+
+
+@by_number
+def test_every_exercise_has_two_right_answers_in_the_bank(section: Section) -> None:
+    assert scarce(section, "right.py", 2) == {}
