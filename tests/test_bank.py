@@ -62,25 +62,22 @@ def steps(section: Section) -> list[tuple[tuple[str, ...], CodeType]]:
 
 
 def handed_in(section: Section, name: str, code: str) -> dict[str, Any]:
-    """Run our solutions with an answer in the place of what it replaces; give all names.
+    """Run our solutions with an answer after what it replaces; give all names.
 
     What comes after it sees the answer, as in a learner's file. The answer itself may use all of
-    our solutions, those of later exercises and the one that it replaces too.
+    our solutions, what it replaces too, and those of later exercises.
     """
     module = ModuleType(f"{section.package}.handed_in")
-    sys.modules[module.__name__] = module
+    sys.modules[module.__name__] = module  # where some tests look for it
     names = vars(module)
-    names |= vars(importlib.import_module(f"{section.package}.solutions"))
-    names["__name__"] = module.__name__
+    names |= vars(importlib.import_module(f"{section.package}.solutions")) | names
     answer = compile(code, name, "exec")
-    replaced = set(cells.definitions(code))
-    done = False
-    for defined, step in steps(section):
-        if replaced.isdisjoint(defined):
-            exec(step, names)
-        elif not done:
+    written = set(cells.definitions(code))
+    replaced = [i for i, (defined, _) in enumerate(steps(section)) if written & set(defined)]
+    for i, (_, step) in enumerate(steps(section)):
+        exec(step, names)
+        if i == replaced[-1]:
             exec(answer, names)
-            done = True
     return names
 
 
