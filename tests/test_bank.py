@@ -93,7 +93,7 @@ def verdict(section: Section, name: str, code: str, monkeypatch: pytest.MonkeyPa
             except checks.WrongAnswer as wrong:
                 return wrong.sentence
             except Exception as error:
-                return str(error).splitlines()[0]
+                return f"{type(error).__name__}: {error}".splitlines()[0]
     return None
 
 
