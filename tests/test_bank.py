@@ -61,35 +61,35 @@ def steps(section: Section) -> list[tuple[tuple[str, ...], CodeType]]:
     ]
 
 
-def handed_in(section: Section, name: str, code: str) -> dict[str, Any]:
-    """Run our solutions with an answer after what it replaces; give all names.
+def handed_in(section: Section, code: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Run our solutions with an answer after what it replaces, as a module.
 
     What comes after it sees the answer, as in a learner's file. The answer itself may use all of
     our solutions, what it replaces too, and those of later exercises.
     """
     module = ModuleType(f"{section.package}.handed_in")
-    sys.modules[module.__name__] = module  # where some tests look for it
-    names = vars(module)
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # classes and tests look it up
+    names: dict[str, Any] = vars(module)
     names |= vars(importlib.import_module(f"{section.package}.solutions")) | names
-    answer = compile(code, name, "exec")
+    answer = compile(code, "answer", "exec")
     written = set(cells.definitions(code))
     replaced = [i for i, (defined, _) in enumerate(steps(section)) if written & set(defined)]
     for i, (_, step) in enumerate(steps(section)):
         exec(step, names)
         if i == replaced[-1]:
             exec(answer, names)
-    return names
+    return module
 
 
 def verdict(section: Section, name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
     """Give the first complaint about an answer, or None where every test passes."""
     monkeypatch.setattr(checks, "by_hand", False)
     make_importable(section)
-    around = handed_in(section, name, code)
+    module = handed_in(section, code, monkeypatch)
     for check in checking.find_checks(section):
         if name in check.exercise.names:
             try:
-                check.function(*(around[parameter] for parameter in check.parameters))
+                check.function(*(getattr(module, answer) for answer in check.parameters))
             except checks.WrongAnswer as wrong:
                 return wrong.sentence
             except Exception as error:

@@ -472,7 +472,7 @@ def multiply_forward(a, b):
         return remember(a.array * b, np.multiply, (a.array, b), {}, {0: a})
     return remember(a.array * b.array, np.multiply, (a.array, b.array), {}, {0: a, 1: b})
 
-# %% 3 (dim 0) != 2 (dim 0)
+# %% shapes (3,) and (2,1) not aligned
 def multiply_forward(a, b):
     return remember(
         np.dot(*arrays_of((a, b))), np.multiply, arrays_of((a, b)), {}, tensors_of((a, b))
@@ -506,7 +506,7 @@ def wrap_forward_fn(numpy_func, is_differentiable=True):
         )
     return tensor_func
 
-# %% its input does not
+# %% the result must not require a gradient: its input does not
 def wrap_forward_fn(numpy_func, is_differentiable=True):
     def tensor_func(*args, **kwargs):
         out = Tensor(numpy_func(*arrays_of(args), **kwargs), is_differentiable)
@@ -1111,7 +1111,7 @@ def permute_back(grad_out, out, x, axes):
 def permute_back(grad_out, out, x, axes):
     return grad_out.reshape(x.shape)
 
-# %% x not in tuple
+# %% tuple.index(x): x not in tuple
 def permute_back(grad_out, out, x, axes):
     return grad_out.transpose([axes.index(i) for i in range(x.ndim)])
 
@@ -1294,7 +1294,7 @@ def getitem_back(grad_out, out, x, index):
 def getitem_back(grad_out, out, x, index):
     return np.add.at(np.zeros_like(x), coerce_index(index), grad_out)
 
-# %% look at each part
+# %% a tensor inside a tuple is still a tensor
 def coerce_index(index):
     return index.array if isinstance(index, Tensor) else index
 
@@ -1618,7 +1618,7 @@ class Linear(Linear):
     def forward(self, x):
         return x @ self.weight.T
 
-# %% 'float' and 'NoneType'
+# %% unsupported operand type(s) for +: 'float' and 'NoneType'
 class Linear(Linear):
     def forward(self, x):
         return x @ self.weight.T + self.bias
@@ -1712,7 +1712,7 @@ class MLP(Module):
     def forward(self, x):
         return self.c(self.b(self.a(x.reshape((x.shape[0], 784))).relu()).relu())
 
-# %% use x.relu()
+# %% ReLU()(x) has lost its history
 class ReLU(ReLU):
     def forward(self, x):
         return Tensor(np.maximum(x.array, 0))
@@ -1851,7 +1851,7 @@ class NoGrad(NoGrad):
         global grad_tracking_enabled
         grad_tracking_enabled = not grad_tracking_enabled
 
-# %% that is for __enter__
+# %% NoGrad() alone switches nothing off
 class NoGrad:
     def __init__(self):
         global grad_tracking_enabled
@@ -2231,7 +2231,7 @@ def stale_nodes(end_node):
         return []
     return [end_node]
 
-# %% nothing was changed
+# %% nan is equal to itself here
 def stale_nodes(end_node):
     return [
         node
@@ -2332,7 +2332,7 @@ def relu_inplace_back(grad_out, out, x):
 def einsum_back(position, grad_out, out, subscripts, *operands):
     return grad_out * operands[position]
 
-# %% hand it ones
+# %% a letter that stands in one operand alone is summed there
 def einsum_back(position, grad_out, out, subscripts, *operands):
     inputs, output = subscripts.replace(" ", "").split("->")
     names = inputs.split(",")
@@ -2362,7 +2362,7 @@ def einsum_back(position, grad_out, out, subscripts, *operands):
     others = [*operands[:position], *operands[position + 1 :]]
     return np.einsum(",".join([output, *names]) + "->" + target, np.ones_like(grad_out), *others)
 
-# %% hand it ones
+# %% a letter that stands in one operand alone is summed there
 def einsum_back(position, grad_out, out, subscripts, *operands):
     inputs, output = subscripts.replace(" ", "").split("->")
     names = inputs.split(",")
@@ -2457,7 +2457,7 @@ def round_straight_through(x):
     np.round(x.array, out=x.array)
     return x * 1.0
 
-# %% 'numpy.ndarray' and 'Tensor'
+# %% unsupported operand type(s) for ** or pow(): 'numpy.ndarray' and 'Tensor'
 def wrap_with_keywords(numpy_func, is_differentiable=True):
     return wrap_forward_fn(numpy_func, is_differentiable)
 
@@ -2494,7 +2494,7 @@ def wrap_with_keywords(numpy_func, is_differentiable=True):
         return forward(*args, *tensors)
     return tensor_func
 
-# %% 'Tensor' and 'Tensor'
+# %% unsupported operand type(s) for ** or pow(): 'Tensor' and 'Tensor'
 def wrap_with_keywords(numpy_func, is_differentiable=True):
     def tensor_func(*args, **kwargs):
         return numpy_func(*args, **kwargs)
