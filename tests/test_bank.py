@@ -5,6 +5,7 @@
 """
 
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ pytestmark = pytest.mark.slow
 BANK = Path(__file__).parent / "bank"
 SECTIONS = [section for section in sections() if (BANK / section.package).is_dir()]
 by_number = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.number)
+
+
+@pytest.fixture(autouse=True)
+def gradients() -> Iterator[None]:
+    """Record gradients again after an answer that has switched that off."""
+    import torch
+
+    with torch.enable_grad():
+        yield
 
 
 def answers(section: Section, file: str) -> list[tuple[str, str, str]]:

@@ -1564,7 +1564,7 @@ def small_network(ResNet34, images):
 
 @checks("train_resnet", timeout=60)
 def test_train_resnet(train_resnet, ResNet34, ResNetTrainingArgs):
-    trainset, testset = easy_pictures(96, 50, 3, 32)
+    trainset, testset = easy_pictures(96, 50, 3, 16)
     network = small_network(ResNet34, trainset.images)
     before = [value.clone() for value in network.parameters()]
     torch.manual_seed(0)

@@ -181,7 +181,7 @@ def train(args):
             loss = -log_probs[torch.arange(len(labels)), labels].mean()
             loss.backward()
             optimizer.step()
-            losses.append(float(loss))
+            losses.append(float(loss.detach()))
         accuracies.append(torch.tensor(evaluate(model, test_loader)))
     return losses, accuracies, model
 
