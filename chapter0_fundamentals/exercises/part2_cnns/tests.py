@@ -525,11 +525,8 @@ def own_accuracy(model, pictures):
         return (model(pictures.images).argmax(-1) == pictures.labels).float().mean().item()
 
 
-def expect_training(result, spy, *, n_batches, n_epochs, testset, trainset):
-    """Check what a training returns, and what was seen of it."""
-    if not isinstance(result, tuple | list) or len(result) != 3:
-        fail("it must return three things: losses, accuracies and the model", returned=repr(result))
-    losses, accuracies, model = result
+def expect_steps(spy):
+    """Check that each batch was followed by one step along its own gradient."""
     if spy.n_steps == 0:
         fail("the optimizer never made a step: call optimizer.step() for each batch")
     require(spy.n_backward > 0, "loss.backward() was never called")
@@ -541,6 +538,14 @@ def expect_training(result, spy, *, n_batches, n_epochs, testset, trainset):
         fail("F.cross_entropy gets probabilities; it wants the logits, and does softmax itself")
     if spy.stale:
         fail("gradients of earlier batches are still there: call optimizer.zero_grad() each time")
+
+
+def expect_training(result, spy, *, n_batches, n_epochs, testset, trainset):
+    """Check what a training returns, and what was seen of it."""
+    if not isinstance(result, tuple | list) or len(result) != 3:
+        fail("it must return three things: losses, accuracies and the model", returned=repr(result))
+    losses, accuracies, model = result
+    expect_steps(spy)
     n = n_batches * n_epochs
     sentence = f"losses holds {len(losses)} numbers for {n_epochs} epochs of {n_batches} batches"
     require(len(losses) == n, f"{sentence}; append the loss of every batch")
