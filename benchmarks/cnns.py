@@ -1,4 +1,4 @@
-"""What 0.2 states on its page: loading, digits, depth, and features; minutes without a GPU."""
+"""What 0.2 states on its page: loading, digits, and features; minutes without a GPU."""
 
 import contextlib
 import io
@@ -11,33 +11,11 @@ from unittest.mock import patch
 os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported
 
 import torch
-import torch.nn.functional as F
 from part2_cnns import solutions as ours
 from part2_cnns import utils
 from table import Row, show
-from torch import Tensor, nn
 
 _N_SEEDS = 3
-_LAYERS = [5, 9, 17, 33, 65]
-
-
-class Block(nn.Module):
-    """Two convolutions with batch norm, with or without the way past them."""
-
-    def __init__(self, channels: int, has_way_past: bool) -> None:
-        super().__init__()
-        self.left = nn.Sequential(
-            ours.Conv2d(channels, channels, 3, padding=1),
-            ours.BatchNorm2d(channels),
-            ours.ReLU(),
-            ours.Conv2d(channels, channels, 3, padding=1),
-            ours.BatchNorm2d(channels),
-        )
-        self.has_way_past = has_way_past
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Add what comes past, where there is a way, before the last ReLU."""
-        return F.relu(self.left(x) + x if self.has_way_past else self.left(x))
 
 
 def loading() -> list[Row]:
@@ -69,43 +47,6 @@ def digits() -> list[Row]:
     return [Row(f"new digits read after 15 epochs of {n_train:,}, in {took}", found, goal)]
 
 
-def depth() -> list[Row]:
-    trainset, _ = ours.get_mnist()
-    images = F.avg_pool2d(trainset.images[:4_000], 2)
-    rows = []
-    for name, has_way_past in (("without", False), ("with", True)):
-        losses = [
-            statistics.mean(
-                third_epoch(images, trainset.labels, n, has_way_past, seed) for seed in range(2)
-            )
-            for n in _LAYERS
-        ]
-        measured = ", ".join(f"{loss:.3f}" for loss in losses)
-        layers = ", ".join(map(str, _LAYERS))
-        rows.append(Row(f"loss of {layers} layers {name} the way past", measured, ""))
-    return rows
-
-
-def third_epoch(
-    images: Tensor, labels: Tensor, n_layers: int, has_way_past: bool, seed: int
-) -> float:
-    """Give the mean training loss of the third epoch."""
-    torch.manual_seed(seed)
-    blocks = [Block(12, has_way_past) for _ in range((n_layers - 1) // 2)]
-    stem = ours.Conv2d(1, 12, 3, padding=1), ours.BatchNorm2d(12), ours.ReLU()
-    network = nn.Sequential(*stem, *blocks, ours.AveragePool(), ours.Linear(12, 10))
-    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
-    for _ in range(3):
-        losses = []
-        for chosen in torch.randperm(len(labels)).split(64):
-            loss = F.cross_entropy(network(images[chosen]), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-    return statistics.mean(losses)
-
-
 def features() -> list[Row]:
     """Train a new last layer on the pretrained network, and on one that knows nothing."""
     torch.manual_seed(0)
@@ -129,7 +70,6 @@ if __name__ == "__main__":
     for title, measure in (
         ("One epoch of loading, one thread", loading),
         (f"Two linear layers, {_N_SEEDS} seeds", digits),
-        ("Training loss in the third epoch, mean of two seeds", depth),
         ("Test accuracy after each epoch", features),
     ):
         said = io.StringIO()
