@@ -41,7 +41,29 @@
     if (words) go(`?${new URLSearchParams({ search: words })}`)
   })
 
-  // n and p turn the pages, / searches.
+  // Streamlit's menu holds the choice of colours: it is opened and closed without being seen.
+  const root = document.documentElement
+  const changeMode = async () => {
+    const wanted = root.dataset.labTheme === "dark" ? "Light" : "Dark"
+    const menu = document.querySelector('[data-testid="stMainMenuButton"]')
+    const item = () => document.querySelector(`[data-testid="stMainMenuItem-theme-${wanted}"]`)
+    if (!menu || root.classList.contains("lab-changes-mode")) return
+    const before = document.activeElement
+    root.classList.add("lab-changes-mode")
+    if (!item()) menu.click()
+    for (let frame = 0; frame < 60 && !item(); frame += 1) await new Promise(requestAnimationFrame)
+    item()?.click()
+    menu.click()
+    setTimeout(() => {
+      // The menu takes the keyboard's focus: it goes back to where it was.
+      menu.blur()
+      before?.focus({ preventScroll: true })
+      root.classList.remove("lab-changes-mode")
+    }, 200)
+  }
+  document.addEventListener("click", ({ target }) => target.closest?.(".lab-mode") && changeMode())
+
+  // n and p turn the pages, / searches, d changes the colours.
   document.addEventListener("keydown", (event) => {
     if (event.metaKey || event.ctrlKey || event.altKey || event.defaultPrevented) return
     if (event.target.closest?.("input, textarea, select, [contenteditable]")) return
@@ -49,7 +71,8 @@
     if (event.key === "/") {
       event.preventDefault()
       document.querySelector(".lab-search input")?.focus()
-    } else if (turns[event.key]) document.querySelector(turns[event.key])?.click()
+    } else if (event.key === "d") changeMode()
+    else if (turns[event.key]) document.querySelector(turns[event.key])?.click()
   })
 
   // The reader's own answers to questions stay in the browser.
@@ -67,10 +90,34 @@
         area.value = localStorage.getItem(note(area)) ?? ""
       }
   }
-  new MutationObserver(recall).observe(app, {
+
+  // What scrolls sideways can be reached by the keyboard too, so that its end can be read.
+  const wide = ".stMain :is(pre, table, .katex-display)"
+  let waits = false
+  const reach = () => {
+    if (waits) return
+    waits = true
+    setTimeout(() => {
+      waits = false
+      const all = [...document.querySelectorAll(wide)]
+      const scrolls = all.map((part) => part.scrollWidth > part.clientWidth)
+      all.forEach((part, i) => {
+        if (scrolls[i]) part.tabIndex = 0
+        else part.removeAttribute("tabindex")
+      })
+    }, 150)
+  }
+  document.addEventListener("toggle", reach, true)
+  addEventListener("resize", reach)
+
+  const settle = () => {
+    recall()
+    reach()
+  }
+  new MutationObserver(settle).observe(app, {
     subtree: true, childList: true, attributes: true, attributeFilter: ["data-key"],
   })
-  recall()
+  settle()
 
   // On a phone the sidebar lies over the page: a link in it closes it.
   document.addEventListener("click", (event) => {
