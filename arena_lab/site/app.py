@@ -1,5 +1,7 @@
 """The site: find the place that the address names, and show it with its surroundings."""
 
+import functools
+import re
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -88,11 +90,18 @@ def main() -> None:
     else:
         _subpage(course, section, page, parts.index(part))
 
+    script = f"window.arenaLabFonts = {_fonts()}\n{(_HERE / 'script.js').read_text()}"
     with st.container(key="lab-script"):
-        st.html(
-            f"<script>{(_HERE / 'script.js').read_text()}</script>", unsafe_allow_javascript=True
-        )
+        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
     _watch(course.sections, seen)
+
+
+@functools.cache
+def _fonts() -> list[str]:
+    """Give the addresses of the fonts that most formulas need, as Streamlit serves them."""
+    files = (Path(st.__file__).parent / "static/static/media").glob("KaTeX_*.woff2")
+    usual = re.compile(r"KaTeX_(AMS|Main-Regular|Main-Bold|Math-Italic|Size\d)[-.]")
+    return [f"static/media/{file.name}" for file in sorted(files) if usual.match(file.name)]
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -118,9 +127,7 @@ def _home(course: Course) -> None:
 
 
 def _found(course: Course, words: str) -> None:
-    found = search.find(
-        words, [(section, course.pages[section.number]) for section in course.sections]
-    )
+    found = search.find(words, course.sections)
     items = "".join(
         f'<li><a href="{escape(each.place.address)}">{escape(each.place.title)}</a> '
         f'<span class="lab-quiet">{escape(each.place.trail)}</span><p>{each.excerpt}</p></li>'

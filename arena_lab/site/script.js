@@ -12,6 +12,9 @@
   new MutationObserver(follow).observe(app, { attributes: true, attributeFilter: ["class"] })
   follow()
 
+  // Formulas keep their places: their fonts are there before the first of them.
+  for (const font of window.arenaLabFonts ?? []) fetch(font, { priority: "low" })
+
   // Links within the site change the page in place: Streamlit answers to the browser's history.
   const column = () => document.querySelector('[data-testid="stMain"]')
   const tops = new Map() // where the reader was, by the place in the history
