@@ -90,7 +90,7 @@ def main() -> None:
     else:
         _subpage(course, section, page, parts.index(part))
 
-    script = f"window.arenaLabFonts = {_fonts()}\n{(_HERE / 'script.js').read_text()}"
+    script = f"window.arenaLabFonts = {_fonts()};\n{(_HERE / 'script.js').read_text()}"
     with st.container(key="lab-script"):
         st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
     _watch(course.sections, seen)
