@@ -28,15 +28,26 @@
     model.type === 'markdown' &&
     /^#+ (.*)$/m.exec(model.sharedModel.getSource())?.[1].replaceAll(' ', '-');
 
+  // Where the heading is gone, the cell that defines the exercise's first name will do.
+  const cellOf = cells => {
+    const index = cells.findIndex(cell => headingOf(cell) === heading);
+    if (index >= 0) return Math.min(index + 1, cells.length - 1);
+    const [name] = heading.split(',');
+    const definition = new RegExp(`^(def|class) ${name}\\b`, 'm');
+    return /^\w+$/.test(name)
+      ? cells.findIndex(({ model }) => definition.test(model.sharedModel.getSource()))
+      : -1;
+  };
+
   // The cell under the heading becomes the active one: Enter writes in it.
   const goToHeading = async app => {
     const panel = await opened(app);
     await panel.context.ready;
     const notebook = panel.content;
-    const index = notebook.widgets?.findIndex(cell => headingOf(cell) === heading) ?? -1;
+    const index = cellOf(notebook.widgets ?? []);
     if (index < 0) return;
-    notebook.activeCellIndex = Math.min(index + 1, notebook.widgets.length - 1);
-    await notebook.scrollToItem(index, 'start');
+    notebook.activeCellIndex = index;
+    await notebook.scrollToItem(Math.max(index - 1, 0), 'start');
   };
 
   const plugin = {
