@@ -142,7 +142,9 @@
   })
 
   // Once the new page is there, go to where the reader was, to its anchor, or to its top.
+  let leave = () => {}
   const arrive = (top) => {
+    leave()
     const search = location.search
     const until = performance.now() + 3000
     const look = () => {
@@ -151,12 +153,20 @@
       if (!isThere && performance.now() < until) return requestAnimationFrame(look)
       const anchor = document.getElementById(decodeURIComponent(location.hash.slice(1)))
       if (top !== undefined || !anchor) return column().scrollTo(0, top ?? 0)
-      anchor.scrollIntoView()
-      // What stands above may still have grown, unless the reader has gone on.
-      const after = column().scrollTop
-      setTimeout(() => Math.abs(column().scrollTop - after) < 2 && anchor.scrollIntoView(), 700)
+      stay(anchor.id)
     }
     look()
+  }
+
+  // What stands above may still grow: keep the anchor in its place until the reader goes on.
+  const stay = (id) => {
+    const hold = () => document.getElementById(id)?.scrollIntoView()
+    const timer = setInterval(hold, 250)
+    leave = () => clearInterval(timer)
+    setTimeout(leave, 3000)
+    for (const sign of ["wheel", "keydown", "pointerdown", "touchstart"])
+      addEventListener(sign, leave, { once: true, passive: true, capture: true })
+    hold()
   }
   if (location.hash) arrive()
 })()

@@ -47,7 +47,12 @@
     const index = cellOf(notebook.widgets ?? []);
     if (index < 0) return;
     notebook.activeCellIndex = index;
-    await notebook.scrollToItem(Math.max(index - 1, 0), 'start');
+    // What stands above may still grow: again, unless the learner has gone to another cell.
+    for (const pause of [0, 400, 1200]) {
+      await new Promise(resolve => setTimeout(resolve, pause));
+      if (notebook.activeCellIndex !== index) return;
+      await notebook.scrollToItem(Math.max(index - 1, 0), 'start');
+    }
   };
 
   const plugin = {
