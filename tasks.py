@@ -153,3 +153,29 @@ def lock(c: Context, upgrade: bool = False) -> None:
     from arena_lab.commands import lock as run
 
     run(upgrade=upgrade)
+
+
+@task(
+    help={
+        "section": "only this section, e.g. 0.4",
+        "exercise": "only this exercise of it",
+        "all": "every mutant instead of a sample; writes the section's score",
+        "sample": "how many mutants of each section",
+        "seed": "which sample",
+        "workers": "how many run side by side",
+    }
+)
+def mutate(
+    c: Context,
+    section: str = "",
+    exercise: str = "",
+    all: bool = False,
+    sample: int = 100,
+    seed: int = 0,
+    workers: int = 2,
+) -> None:
+    """Change the solutions in small ways, and list the changes that no test notices."""
+    from arena_lab.commands import mutate as run
+
+    size = None if all else sample
+    run(section or None, exercise or None, size=size, seed=seed, workers=workers)

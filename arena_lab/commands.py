@@ -50,13 +50,7 @@ def test(
     from arena_lab import checking, progress, report
 
     verdicts = []
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
+    with _bar(console) as bar:
         step = bar.add_task(f"{section.number} {section.title}", total=len(exercises))
         for verdict in checking.run(section, exercises, solutions=solutions):
             verdicts.append(verdict)
@@ -75,6 +69,11 @@ def test(
             console.print(f"Note: {error}", style="yellow")
     if not report.is_success(verdicts):
         raise Exit(code=1)
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=console, transient=True)
 
 
 @command
@@ -240,3 +239,37 @@ def notebooks(section_number: str | None, folder: Path, *, run: bool) -> None:
     for section in chosen:
         for path in write(section, folder, run=run):
             print(path, flush=True)
+
+
+@command
+def mutate(
+    section_number: str | None,
+    exercise_name: str | None,
+    *,
+    size: int | None,
+    seed: int,
+    workers: int,
+) -> None:
+    """Try mutants of the solutions; exit code 0 only if enough are killed in every section."""
+    if exercise_name and not section_number:
+        raise LabError("--exercise needs --section: which of them?")
+    isolation.one_thread()
+    from arena_lab import mutation, report
+
+    console = Console()
+    chosen = [catalogue.find_section(section_number)] if section_number else catalogue.sections()
+    scores = []
+    for section in chosen:
+        names = section.find(exercise_name).names if exercise_name else ()
+        every = [m for m in mutation.mutants(section) if not names or m.name in names]
+        some = every if size is None else mutation.sample(every, size, seed)
+        with _bar(console) as bar:
+            step = bar.add_task(f"{section.number} {section.title}", total=len(some))
+            tried = functools.partial(bar.advance, step)
+            scores.append(mutation.score(section, some, workers=workers, tried=tried))
+        report.show_survivors(console, scores[-1])
+        if size is None and not exercise_name:
+            print(f"wrote {mutation.write_score(scores[-1]).relative_to(ROOT)}")
+    console.print(report.score_table(scores))
+    if any(score.share < mutation.GOAL for score in scores):
+        raise Exit(code=1)

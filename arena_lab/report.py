@@ -11,6 +11,7 @@ from rich.text import Text
 
 from arena_lab.catalogue import Exercise, Section
 from arena_lab.checking import FAILED, NOT_STARTED, PASSED, WAITING, TestVerdict, Verdict, now
+from arena_lab.mutation import GOAL, Score
 from arena_lab.paths import ROOT
 
 MARKS = {
@@ -121,3 +122,27 @@ def as_json(section: Section, verdicts: list[Verdict], *, solutions: bool) -> st
 
 def _relative(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def score_table(scores: list[Score]) -> Table:
+    """Give how many mutants of each section were killed."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("section")
+    for heading in ("mutants", "killed", "equal", "survived", "score"):
+        table.add_column(heading, justify="right")
+    for score in scores:
+        counts = [len(score.killed), len(score.equal), len(score.survived)]
+        style = "green" if score.share >= GOAL else "red"
+        share = f"[{style}]{100 * score.share:.1f} %[/]"
+        table.add_row(score.section.number, *map(str, [sum(counts), *counts]), share)
+    return table
+
+
+def show_survivors(console: Console, score: Score) -> None:
+    """Print the mutants that no test noticed, as a list of equal ones would name them."""
+    for mutant in score.survived:
+        console.print(Text(f"{score.section.number} {mutant.name}", "bold"))
+        rows = [("before", mutant.before), ("after", mutant.after)]
+        rows += [("nth", str(mutant.nth))] if mutant.nth > 1 else []
+        for label, value in rows:
+            console.print(Text.assemble((f"  {label:<7}", "dim"), value))
