@@ -85,6 +85,19 @@ def reset(c: Context, name: str) -> None:
     run(name)
 
 
+@task(
+    help={
+        "source": "a folder or zip file with the new course, where it was not cloned with git",
+        "check": "only tell what would change",
+    }
+)
+def update(c: Context, source: str = "", check: bool = False) -> None:
+    """Fetch the newest course; what you wrote stays, and is copied first."""
+    from arena_lab.commands import update as run
+
+    run(source or None, check=check)
+
+
 @task
 def starters(c: Context, section: str = "", check: bool = False) -> None:
     """Write answers.py where none was begun; --check only tells which is out of date."""

@@ -53,6 +53,16 @@ def read_source(path: Path) -> str:
         ) from None
 
 
+def encoded_like(before: bytes, text: str) -> bytes:
+    """Give a script's new text with the encoding, byte-order mark and line ends it had before.
+
+    Raises:
+        UnicodeEncodeError: The encoding that the script declares cannot hold the text.
+    """
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(before).readline)
+    return text.replace("\n", "\r\n" if b"\r\n" in before else "\n").encode(encoding)
+
+
 @dataclass(frozen=True)
 class Step:
     """One statement of a script, ready to run, or the error that it does not compile with."""

@@ -142,7 +142,7 @@ def starters(section_number: str | None, *, check: bool) -> None:
         begun = sorted(names - not_started(section)) if exists else []
         if begun:
             raise LabError(f"{name} holds answers ({', '.join(begun[:4])}): left as it is")
-        kept = replace_answers(section, text)
+        kept = replace_answers(section.answers, text)
         print(f"wrote {name}" + (f"; the old one is {kept.relative_to(ROOT)}" if kept else ""))
     if check and stale:
         raise Exit(f"out of date: {', '.join(stale)}. Run: invoke starters", code=1)
@@ -204,6 +204,35 @@ def reset(name: str) -> None:
     kept = guide.reset(section, exercise)
     copy = f"; the file before is {kept.relative_to(ROOT)}" if kept else ""
     print(f"{exercise.title} is as at the start{copy}")
+
+
+@command
+def update(source: str | None, *, check: bool) -> None:
+    """Bring the course up to date, and say what came of each exercise."""
+    from arena_lab.update import update as run
+
+    done = run(ROOT, source, check=check)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, merged in done.answers.items():
+        for said, names in (
+            ("is new", [n for n in merged.added if n not in merged.renamed]),
+            ("has a new stub; it was not begun", merged.renewed),
+            ("changed in the course; yours is kept, compare it with the page", merged.kept),
+            ("is no longer in the course; what you wrote is kept", merged.gone),
+            ("is no longer in the course; it was not begun", merged.removed),
+        ):
+            for exercise in names:
+                table.add_row(Path(name).parent.name, exercise, said)
+        for exercise, before in merged.renamed.items():
+            table.add_row(Path(name).parent.name, exercise, f"is the new name of {before}")
+    console = Console()
+    console.print(table)
+    what = "would change" if check else "brought up to date"
+    print(f"{len(done.answers)} answers.py, {len(done.files)} other files {what}")
+    for path in done.backups[:1]:
+        print(f"{len(done.backups)} copies of what stood there: {path.parent.parent}")
+    if done.merged_commits:
+        print("Your branch has commits of its own: they and the course are joined by a new one")
 
 
 @command
