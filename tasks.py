@@ -45,12 +45,12 @@ def progress(c: Context) -> None:
     run()
 
 
-@task
-def watch(c: Context, section: str) -> None:
+@task(help={"section": "only this section; by default the one that you save"})
+def watch(c: Context, section: str = "") -> None:
     """Check what you just saved, at once, on every save."""
     from arena_lab.commands import watch as run
 
-    run(section)
+    run(section or None)
 
 
 @task

@@ -106,7 +106,7 @@ def list_sections(section_number: str | None) -> None:
 
 @command
 def progress() -> None:
-    """Print a bar for each section from the stored verdicts."""
+    """Print a bar for each section, and the minutes spent on what was begun."""
     from arena_lab import progress as stored
 
     console = Console()
@@ -117,7 +117,10 @@ def progress() -> None:
         passed = sum(verdicts.get(e.name, {}).get("status") == "passed" for e in required)
         filled = round(20 * passed / max(len(required), 1))
         bar = f"[green]{'━' * filled}[/][dim]{'━' * (20 - filled)}[/]"
-        table.add_row(section.number, section.title, bar, f"{passed} of {len(required)}")
+        spent = stored.minutes_spent(section)
+        planned = sum(e.minutes for e in section.exercises if e.name in spent)
+        time = f"{sum(spent.values()):.0f} of about {planned} minutes" if spent else ""
+        table.add_row(section.number, section.title, bar, f"{passed} of {len(required)}", time)
     console.print(table)
 
 
@@ -156,13 +159,13 @@ def _write(path: Path, text: str) -> None:
 
 
 @command
-def watch(section_number: str) -> None:
+def watch(section_number: str | None) -> None:
     """Check on every save, until the learner quits."""
-    section = catalogue.find_section(section_number)
+    chosen = [catalogue.find_section(section_number)] if section_number else catalogue.sections()
     isolation.one_thread()
     from arena_lab.watch import watch as run
 
-    run(section, Console())
+    run(chosen, Console())
 
 
 @command

@@ -76,8 +76,8 @@ def explanation(section: Section, verdict: Verdict, test: TestVerdict) -> Group:
 
 def where_to_look(section: Section, exercise: Exercise) -> str:
     """Name the place on the page that helps with an exercise."""
-    hints = f", {exercise.n_hints} hints" if exercise.n_hints > 1 else ""
-    return f"page {section.number}, {exercise.subpage}: {exercise.title}{hints}"
+    place = f"page {section.number}, {exercise.subpage}: {exercise.title}"
+    return f"{place} · invoke hint {exercise.name}" if exercise.n_hints else place
 
 
 def show(console: Console, section: Section, verdicts: list[Verdict], *, every: bool) -> None:
@@ -115,7 +115,10 @@ def as_json(section: Section, verdicts: list[Verdict], *, solutions: bool) -> st
         "time": now(),
         "success": is_success(verdicts),
         "counts": counts,
-        "exercises": [v.as_json() for v in verdicts],
+        "exercises": [
+            {**v.as_json(), "look_at": where_to_look(section, section.find(v.name))}
+            for v in verdicts
+        ],
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
@@ -145,4 +148,4 @@ def show_survivors(console: Console, score: Score) -> None:
         rows = [("before", mutant.before), ("after", mutant.after)]
         rows += [("nth", str(mutant.nth))] if mutant.nth > 1 else []
         for label, value in rows:
-            console.print(Text.assemble((f"  {label:<7}", "dim"), value))
+            console.print(Text.assemble((f"  {label:<7}", "dim"), value), soft_wrap=True)

@@ -171,3 +171,39 @@ def test_called_by_hand_a_test_prints_one_line(
 def test_notebook_shows_the_explanation_alone() -> None:
     (shown,) = WrongAnswer("f: no", ("called", "f(1)"))._render_traceback_()
     assert shown == "Wrong answer: f: no\n  called  f(1)"
+
+
+def test_notebook_shows_html_with_what_the_learner_wrote_escaped() -> None:
+    shown = WrongAnswer("f: <b> & no", ("returned", "<script>x</script>"))._repr_html_()
+    assert "f: &lt;b&gt; &amp; no" in shown
+    assert "&lt;script&gt;x&lt;/script&gt;" in shown
+    assert "<script>" not in shown
+
+
+def test_kernel_gets_html_and_text_and_one_line_as_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    import IPython.display
+
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr(checks, "_shows_html", lambda: True)
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw: shown.append(data))
+    wrong = WrongAnswer("f: no", ("called", "f(1)"))
+    assert wrong._render_traceback_() == ["Wrong answer: f: no"]
+    (data,) = shown
+    assert data["text/plain"] == "f: no\n  called  f(1)"
+    assert "f(1)" in data["text/html"]
+
+
+def test_called_by_hand_a_failure_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    from arena_lab.catalogue import sections
+
+    section = sections()[0]
+    exercise = section.exercises[0]
+
+    def test_it(x: int) -> None:
+        raise WrongAnswer("x: no")
+
+    test_it.__module__ = f"{section.package}.tests"
+    monkeypatch.setattr(checks, "by_hand", True)
+    with pytest.raises(WrongAnswer) as caught:
+        checks.checks(exercise.name)(test_it)(1)
+    assert f"page {section.number}, {exercise.subpage}" in str(caught.value)
