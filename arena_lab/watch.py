@@ -139,12 +139,10 @@ def watch(sections: Sequence[Section], console: Console) -> None:
     """Watch until the learner presses q or Ctrl-C; the keys are about the section saved last."""
     import watchfiles
 
-    if len(sections) == 1:
-        checking.prepare(sections[0])
-    else:
-        _import_torch()
+    newest = _saved_last(sections)
+    checking.prepare(newest)  # another is prepared with its first save
     watchers = {str(s.answers): Watch(s, console) for s in sections if s.folder.is_dir()}
-    current = watchers[str(_saved_last(sections).answers)]
+    current = watchers[str(newest.answers)]
     keys = ", ".join(f"{key} {meaning}" for key, meaning in _KEYS.items())
     console.print(f"Watching {_what(sections)}. Keys: {keys}", style="dim")
     with _single_keys() as pressed:
@@ -176,12 +174,6 @@ def _what(sections: Sequence[Section]) -> str:
 def _saved_last(sections: Sequence[Section]) -> Section:
     there = [section for section in sections if section.answers.exists()]
     return max(there or sections, key=lambda s: s.answers.stat().st_mtime if there else 0)
-
-
-def _import_torch() -> None:
-    """Import what every section uses; the rest of one comes with its first save."""
-    with contextlib.suppress(ImportError):
-        import torch  # noqa: F401
 
 
 @contextlib.contextmanager
