@@ -35,6 +35,7 @@ class WrongAnswer(AssertionError):
         super().__init__(sentence)
         self.sentence = sentence
         self.details = list(details)
+        self._is_shown = False
 
     def __str__(self) -> str:
         width = max((len(label) for label, _ in self.details), default=0)
@@ -50,8 +51,11 @@ class WrongAnswer(AssertionError):
             return [f"Wrong answer: {self}"]
         from IPython.display import display
 
-        # A frontend takes the richest form that it knows; the error itself stays one line.
-        display({"text/html": self._repr_html_(), "text/plain": str(self)}, raw=True)  # type: ignore[no-untyped-call]
+        # A frontend takes the richest form that it knows; the error itself stays one line. The
+        # kernel asks for that twice.
+        if not self._is_shown:
+            self._is_shown = True
+            display({"text/html": self._repr_html_(), "text/plain": str(self)}, raw=True)  # type: ignore[no-untyped-call]
         return [f"Wrong answer: {self.sentence}"]
 
     def _repr_html_(self) -> str:
@@ -64,11 +68,12 @@ class WrongAnswer(AssertionError):
         )
         return (
             f'<div role="alert" style="{_BOX}"><strong>✗ {html.escape(self.sentence)}</strong>'
-            f'<table style="margin: 0.5em 0 0; border: none">{rows}</table></div>'
+            f'<table style="{_TABLE}">{rows}</table></div>'
         )
 
 
 _BOX = "border-left: 4px solid var(--jp-error-color1, #d32f2f); padding: 0.4em 0.8em"
+_TABLE = "margin: 0.5em 0 0; border: none; color: inherit; font-size: inherit"
 _LABEL = "text-align: left; vertical-align: top; font-weight: normal; opacity: 0.7"
 _VALUE = "margin: 0; background: none; color: inherit; white-space: pre-wrap"
 

@@ -207,3 +207,22 @@ def test_called_by_hand_a_failure_says_where_to_look(monkeypatch: pytest.MonkeyP
     with pytest.raises(WrongAnswer) as caught:
         checks.checks(exercise.name)(test_it)(1)
     assert f"page {section.number}, {exercise.subpage}" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_failure_in_a_real_kernel() -> None:
+    import nbclient
+    import nbformat
+
+    code = (
+        "from arena_lab.checks import checks, call\n"
+        "@checks('double')\n"
+        "def test_double(double): call(double, 2.0).gives(4.0)\n"
+        "test_double(lambda x: x)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbclient.NotebookClient(notebook, allow_errors=True, kernel_name="python3").execute()
+    shown, error = (o for o in notebook.cells[0].outputs if o.output_type != "stream")
+    assert "the value is wrong" in shown.data["text/html"]
+    assert "expected" in shown.data["text/plain"]
+    assert error.traceback == ["Wrong answer: <lambda>: the value is wrong"]
