@@ -235,6 +235,8 @@ def _ended_early(check: Check, outcome: isolation.Outcome, path: Path) -> dict[s
     where = _lines_of_stack(outcome.stack, path)
     if outcome.kind == "timeout":
         sentence = f"{what} did not finish within {check.timeout:g} seconds: an endless loop?"
+    elif outcome.kind == "skipped":
+        sentence = f"not run, for another test of {what} did not finish"
     elif outcome.kind == "signal":
         name = signal.Signals(outcome.code).name
         sentence = f"{what} crashed the Python interpreter ({name})"

@@ -38,8 +38,8 @@ class Step:
 class Outcome:
     """How a step ended.
 
-    `kind` is "result" (it returned), "timeout", "exit" (its process ended without a report) or
-    "signal"; `stack` is where it stood when it crashed or its time was over, innermost call first.
+    `kind` is "result" (it returned), "timeout", "exit" (its process ended without a report),
+    "signal", or "skipped" behind a step of its job that had its time out; `stack` is where it stood when it crashed or its time was over, innermost call first.
     """
 
     kind: str
@@ -60,7 +60,7 @@ def run_all(
     """Run each job in a child of its own, some at a time, and give each step's outcome as it comes.
 
     A job's steps run in one child, one after the other; where one of them ends the child, the
-    rest get a new one.
+    rest get a new one, and where one runs out of time they are left out.
 
     Args:
         jobs: Key and steps of each.
@@ -156,6 +156,10 @@ class _Child:
         kind = "timeout" if status is None else "signal" if code < 0 else "exit"
         yield self._finish_step(kind, None, abs(code))
         self.kill()
+        if kind == "timeout":  # the steps behind it would be waited for just as long
+            for number in range(self.next_step, len(self.steps)):
+                yield number, Outcome("skipped")
+            self.next_step = len(self.steps)
 
     def kill(self) -> None:
         """End the child and what it started, and free what it held."""

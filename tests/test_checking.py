@@ -11,7 +11,7 @@ import psutil
 import pytest
 import torch  # noqa: F401 (as `invoke test` has it, before a child starts)
 
-from arena_lab import answers, checking
+from arena_lab import answers, checking, isolation
 from arena_lab.catalogue import Section
 from arena_lab.checking import FAILED, NOT_STARTED, PASSED, WAITING, Verdict
 from arena_lab.errors import LabError
@@ -121,6 +121,21 @@ def test_hostile_answer_costs_only_its_own_verdict(
     assert found["double"].status == FAILED
     assert expected in message(found["double"])
     assert found["triple"].status == PASSED
+
+
+def test_what_stands_behind_an_endless_test_is_not_waited_for() -> None:
+    def endless() -> None:
+        while True:
+            pass
+
+    steps = [isolation.Step(lambda: "before", 5), isolation.Step(endless, 0.1)]
+    steps += [isolation.Step(lambda: "behind", 5)]
+    found = isolation.run_all([("job", steps)], workers=1, memory=1 << 30)
+    assert [(n, outcome.kind) for _, n, outcome in found] == [
+        (0, "result"),
+        (1, "timeout"),
+        (2, "skipped"),
+    ]
 
 
 def test_flood_of_output_is_cut(section: Section, write_answer: Write) -> None:
