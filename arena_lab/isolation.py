@@ -39,7 +39,8 @@ class Outcome:
     """How a step ended.
 
     `kind` is "result" (it returned), "timeout", "exit" (its process ended without a report),
-    "signal", or "skipped" behind a step of its job that had its time out; `stack` is where it stood when it crashed or its time was over, innermost call first.
+    "signal", or "skipped" behind a step of its job that ran out of time; `stack` is where it stood
+    when it crashed or its time was over, innermost call first.
     """
 
     kind: str
