@@ -803,7 +803,7 @@ def best_test_loss(width: int, n_epochs: int = 10, n_train: int = 4_000) -> tupl
     """
     train_x, train_y, test_x, test_y = digits_as_rows(n_train)
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(784, width), nn.ReLU(), nn.Linear(width, 10))
+    model = nn.Sequential(nn.Linear(784, width), nn.Tanh(), nn.Linear(width, 10))
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     best = math.inf
     for _ in range(n_epochs):
@@ -831,10 +831,10 @@ def fit_power_law(sizes: Float[Tensor, " n"], losses: Float[Tensor, " n"]) -> tu
 
 
 if MAIN:
-    points = [best_test_loss(width) for width in (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)]
+    points = [best_test_loss(width) for width in (2, 3, 4, 5, 6, 8, 12, 16, 32, 64)]
     sizes, losses = torch.tensor(points, dtype=torch.float64).T
-    a, b = fit_power_law(sizes[2:6], losses[2:6])
-    print(f"Between 3 and 8 hidden units: loss ≈ {a:.1f} · parameters^(-{b:.2f})")
+    a, b = fit_power_law(sizes[:6], losses[:6])
+    print(f"From 2 to 8 hidden units: loss ≈ {a:.1f} · parameters^(-{b:.2f})")
     plot_power_law(sizes, losses, a, b).show()
 
 

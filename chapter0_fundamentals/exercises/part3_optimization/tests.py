@@ -23,17 +23,22 @@ N_STEPS = 50
 
 
 @contextlib.contextmanager
-def replaced(function, **values):
-    """Give other values to names that the learner's module uses."""
-    names = inspect.unwrap(function).__globals__
-    before = {name: names[name] for name in values if name in names}
-    names.update(values)
+def replaced(cls, **values):
+    """Give other values to names that the methods of a class use, inherited ones too."""
+    methods = [f for base in cls.__mro__ for f in vars(base).values() if inspect.isfunction(f)]
+    spaces = {id(f.__globals__): f.__globals__ for f in map(inspect.unwrap, methods)}
+    # Modules of libraries are left alone: they have none of these names.
+    changed = [names for names in spaces.values() if values.keys() & names.keys()]
+    before = [{name: names[name] for name in values if name in names} for names in changed]
+    for names in changed:
+        names.update(values)
     try:
         yield
     finally:
-        for name in values:
-            names.pop(name)
-        names.update(before)
+        for names, old in zip(changed, before, strict=True):
+            for name in values:
+                names.pop(name)
+            names.update(old)
 
 
 def normal(*shape, seed=0):
@@ -618,7 +623,7 @@ def small_world(trainer):
     tracker = FakeTracker()
     silent = SimpleNamespace(update=lambda *_: None)
     with replaced(
-        trainer.evaluate,
+        trainer,
         wandb=tracker,
         get_cifar=lambda: (FewPictures(10), FewPictures(6)),
         get_resnet_for_feature_extraction=lambda n_classes: Small(n_classes),
@@ -1233,11 +1238,11 @@ def muon_mistakes(s):
 
 @checks("Muon")
 def test_muon(Muon):
-    for settings in grids(lr=[0.1], momentum=[0.0, 0.9], weight_decay=[0.0, 0.3]):
+    for settings in grids(lr=[0.4], momentum=[0.0, 0.9], weight_decay=[0.0, 0.3]):
         compare_muon(Muon, settings, [(3, 3), (5, 2), (2, 4)])
 
 
-def compare_muon(Muon, settings, shapes, n_steps=4):
+def compare_muon(Muon, settings, shapes, n_steps=6):
     def right(params, lr, momentum, weight_decay):
         def rule(p, g, state, t):
             state.a = momentum * state.a + g
