@@ -503,7 +503,7 @@ if MAIN:
 # 0.3 · Experiments · difficulty 2/5, importance 3/5, about 10 minutes
 
 # %%
-sweep_config: dict[str, Any] = {
+sweep_config = {
     # Your code here
 }
 

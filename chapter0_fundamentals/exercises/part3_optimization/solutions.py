@@ -542,7 +542,7 @@ if MAIN:
 
 
 # %%
-sweep_config: dict[str, Any] = {
+sweep_config = {
     ### BEGIN SOLUTION
     "method": "random",
     "metric": {"name": "accuracy", "goal": "maximize"},

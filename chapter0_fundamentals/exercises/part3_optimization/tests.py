@@ -450,8 +450,9 @@ def test_rmsprop_behaviour(RMSprop):
     expect_behaviour(RMSprop, lr=0.1, momentum=0.9, weight_decay=0.1)
 
 
-def adam_mistakes(s, decoupled=False):
-    lr, (beta1, beta2), eps, wd = s["lr"], s["betas"], s["eps"], s["weight_decay"]
+def adam_rule(settings, decoupled):
+    """Give a function that makes Adam's rule, or AdamW's, with mistakes by their names."""
+    lr, (beta1, beta2), eps, wd = (settings[key] for key in ("lr", "betas", "eps", "weight_decay"))
 
     def rule(b1=beta1, b2=beta2, decay=wd, apart=decoupled, shift=0, fix=(True, True),
              inside=False, early_eps=False, scaled=True, late=False, square=True,
@@ -473,6 +474,11 @@ def adam_mistakes(s, decoupled=False):
 
         return step
 
+    return rule
+
+
+def adam_mistakes(s, decoupled=False):
+    rule, (beta1, beta2) = adam_rule(s, decoupled), s["betas"]
     other = "coupled: it went into the gradient; in AdamW it shrinks the parameter beside it"
     if not decoupled:
         other = "decoupled, as in AdamW: in Adam it is added to the gradient"
