@@ -17,13 +17,16 @@ def serve(socket: str) -> None:
     # All of the dashboard is here; what it could ask of a hub is of no use to it.
     os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
     os.environ["TRACKIO_DIR"] = str(tracking.STORE)
+    prefix = os.environ.get("ARENA_LAB_JUPYTER", "/").rstrip("/") + "/runs"
+    for theme in ("light", "dark"):  # by default without the prefix
+        logo = f"{prefix}/static/trackio/trackio_logo_type_{theme}_transparent.png"
+        os.environ[f"TRACKIO_LOGO_{theme.upper()}_URL"] = logo
     tracking.STORE.mkdir(parents=True, exist_ok=True)
     threading.Thread(target=follow_parent, daemon=True).start()
     import uvicorn
     from trackio.server import build_starlette_app_only
 
     app, _ = build_starlette_app_only()
-    prefix = os.environ.get("ARENA_LAB_JUPYTER", "/").rstrip("/") + "/runs"
     uvicorn.run(app, uds=socket, root_path=prefix, log_level="warning")
 
 
