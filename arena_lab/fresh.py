@@ -110,7 +110,7 @@ def _main_scripts() -> list[tuple[str, str]]:
     if "In" in vars(main) and "IPython" in sys.modules:
         from IPython.core.inputtransformer2 import TransformerManager
 
-        plain = TransformerManager().transform_cell
+        plain = TransformerManager().transform_cell  # type: ignore[no-untyped-call]
         return [(f"cell {n}", plain(text)) for n, text in enumerate(main.In) if n and text]
     file = getattr(main, "__file__", None)
     return [(file, Path(file).read_text(encoding="utf-8"))] if file else []

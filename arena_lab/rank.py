@@ -240,7 +240,7 @@ def _join(number: int, world_size: int, store: str) -> None:
     with _silence():
         dist.init_process_group(
             "gloo",
-            store=dist.FileStore(store, world_size),
+            store=dist.FileStore(store, world_size),  # type: ignore[attr-defined]
             rank=number,
             world_size=world_size,
             timeout=datetime.timedelta(days=1),  # the parent has its eye on the time

@@ -60,17 +60,15 @@ def run(
         Failed: The ranks wait for each other, one of them ended, or their time is over.
         BaseException: What one of the ranks raised, with the other ranks' stories as notes.
     """
-    settings = {"patience": patience, "only_messages": only_messages}
     if fresh.is_called_for(function, args):
-        return fresh.call(_run, function, world_size, args, **settings)
-    return _run(function, world_size, args, **settings)
+        return fresh.call(_run, function, world_size, args, patience, only_messages)
+    return _run(function, world_size, args, patience, only_messages)
 
 
 def _run(
     function: Callable[..., Any],
     world_size: int,
     args: tuple,
-    *,
     patience: float | None,
     only_messages: bool,
 ) -> list[Any]:
@@ -103,7 +101,8 @@ class _Rank:
         self.number = number
         self.doing = ""
         self.state = "runs"  # "waits", "has come to a step", "has finished", "raised", "died"
-        self.posted: dict[int, Message] = {}
+        self.unmet: dict[int, Message] = {}  # posted, while the other side has not
+        self.met: dict[int, Message] = {}  # posted on both sides, and not over
         self.waits_for: Message | None = None
         self.waits_at: Place | None = None
         self.value: Any = None
@@ -130,8 +129,12 @@ class _Rank:
         """Whether it does nothing more by itself."""
         return self.state in ("has finished", "raised", "died", "lost its connection")
 
-    def take(self) -> None:
-        """Take one event in."""
+    def take(self, ranks: Sequence["_Rank"]) -> None:
+        """Take one event in.
+
+        Raises:
+            Failed: A message does not fit into the tensor that is to receive it.
+        """
         try:
             kind, *rest = pickle.loads(self.connection.recv_bytes())
         except (EOFError, OSError):
@@ -139,11 +142,16 @@ class _Rank:
             self.exit_code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             return
         if kind == "post":
-            self.posted[rest[0]] = rest[1]
+            self._post(rest[0], rest[1], ranks)
         elif kind == "wait":
             self.state = "waits"
-            self.waits_for, self.waits_at = self.posted[rest[0]], rest[1]
-        elif kind in ("over", "ready"):
+            number, self.waits_at = rest
+            self.waits_for = self.unmet.get(number) or self.met[number]
+        elif kind == "over":
+            self.state = "runs"
+            self.unmet.pop(rest[0], None)
+            self.met.pop(rest[0], None)
+        elif kind == "ready":
             self.state = "runs"
         elif kind == "step":
             self.state, self.doing = "has come to a step", rest[0]
@@ -153,6 +161,25 @@ class _Rank:
             self.state, (self.error, self.frames) = "raised", rest
             if "gloo" in str(self.error) and "by peer" in str(self.error):
                 self.state = "lost its connection"  # to one that ended, which is the cause
+
+    def _post(self, number: int, message: Message, ranks: Sequence["_Rank"]) -> None:
+        self.unmet[number] = message
+        for other in ranks:
+            for their_number, theirs in other.unmet.items():
+                if self._is_for(message, other, theirs):
+                    self.met[number] = self.unmet.pop(number)
+                    other.met[their_number] = other.unmet.pop(their_number)
+                    _require_equal_sizes(ranks, (self, message), (other, theirs))
+                    return
+
+    def _is_for(self, mine: Message, other: "_Rank", theirs: Message) -> bool:
+        """Tell whether a message of another rank is the other side of one of this rank."""
+        return (
+            mine.kind != theirs.kind
+            and mine.tag == theirs.tag
+            and mine.peer in (None, other.number)
+            and theirs.peer in (None, self.number)
+        )
 
     def go_on(self) -> None:
         """Let it begin the step that it has come to."""
@@ -222,8 +249,7 @@ def _listen(ranks: Sequence[_Rank], patience: float | None) -> None:
         ready = wait(list(lines), _SETTLE_S if stuck else patience)
         for line in ready:
             if isinstance(line, Connection):
-                lines[line].take()
-        _require_equal_sizes(ranks)
+                lines[line].take(ranks)
         _raise_what_a_rank_raised(ranks, also_lost=not ready)
         if not ready:
             raise _failure(ranks, _why_stuck(ranks) if stuck else _out_of_time(ranks, patience))
@@ -238,34 +264,8 @@ def _are_stuck(ranks: Sequence[_Rank]) -> bool:
     return (
         bool(waiting)
         and all(rank.state != "runs" for rank in ranks)
-        and not any(_other_side(ranks, rank, rank.waits_for) for rank in waiting)
+        and all(any(m is rank.waits_for for m in rank.unmet.values()) for rank in waiting)
     )
-
-
-def _other_side(ranks: Sequence[_Rank], rank: _Rank, message: Message | None) -> Message | None:
-    """Give what another rank posted to meet this message, or None while nobody has."""
-    if message is None:
-        return None
-    if message.peer is None:
-        sends = [m for r in ranks for m in r.posted.values() if m.kind == "send"]
-        return next((m for m in sends if (m.peer, m.tag) == (rank.number, message.tag)), None)
-    if message.peer not in range(len(ranks)):
-        return None
-    mine = [m for m in rank.posted.values() if _channel(m) == _channel(message)]
-    place = next(i for i, m in enumerate(mine) if m is message)
-    theirs = [
-        m
-        for m in ranks[message.peer].posted.values()
-        if (m.kind, m.peer, m.tag) == (_OTHER[message.kind], rank.number, message.tag)
-    ]
-    return theirs[place] if place < len(theirs) else None
-
-
-_OTHER = {"send": "recv", "recv": "send"}
-
-
-def _channel(message: Message) -> tuple[str, int | None, int]:
-    return message.kind, message.peer, message.tag
 
 
 def _raise_what_a_rank_raised(ranks: Sequence[_Rank], also_lost: bool) -> None:
@@ -296,35 +296,35 @@ def _let_the_others_come_to_a_stop(ranks: Sequence[_Rank]) -> None:
             return
         for rank in running:
             if rank.connection in ready:
-                rank.take()
+                rank.take(ranks)
 
 
-def _require_equal_sizes(ranks: Sequence[_Rank]) -> None:
+def _require_equal_sizes(
+    ranks: Sequence[_Rank], one: tuple[_Rank, Message], other: tuple[_Rank, Message]
+) -> None:
     """Fail where a message does not fit: gloo would end both processes."""
-    for rank in ranks:
-        for message in rank.posted.values():
-            other = _other_side(ranks, rank, message) if message.kind == "send" else None
-            if other and message.peer is not None and other.n_bytes != message.n_bytes:
-                raise _failure(
-                    ranks,
-                    f"rank {rank.number} sends a tensor of shape {message.shape} "
-                    f"({message.n_bytes} bytes), but rank {message.peer} receives it into one of "
-                    f"shape {other.shape} ({other.n_bytes} bytes)",
-                )
+    (sender, sent), (receiver, into) = sorted((one, other), key=lambda side: side[1].kind == "recv")
+    if sent.n_bytes != into.n_bytes:
+        raise _failure(
+            ranks,
+            f"rank {sender.number} sends a tensor of shape {sent.shape} ({sent.n_bytes} bytes), "
+            f"but rank {receiver.number} receives it into one of shape {into.shape} "
+            f"({into.n_bytes} bytes)",
+        )
 
 
 def _why_stuck(ranks: Sequence[_Rank]) -> str:
     waiting = [(r, m) for r in ranks if r.state == "waits" and (m := r.waits_for) is not None]
     for rank, message in waiting:
-        for other in _unmet(ranks, message.peer):
-            if (other.kind, other.peer) == (_OTHER[message.kind], rank.number):
+        for other in ranks[message.peer].unmet.values() if message.peer is not None else ():
+            if other.kind != message.kind and other.peer == rank.number:
                 does = "sends" if other.kind == "send" else "receives"
                 return (
                     f"the tags differ: rank {rank.number} waits in {message.kind} with tag "
                     f"{message.tag}, rank {message.peer} {does} with tag {other.tag}"
                 )
     for rank, message in waiting:
-        peer = ranks[message.peer] if message.peer in range(len(ranks)) else None
+        peer = ranks[message.peer] if message.peer is not None else None
         if peer is None or peer.state != "waits":
             lacks = "nobody sends" if message.kind == "recv" else "nobody receives"
             return (
@@ -339,13 +339,6 @@ def _why_stuck(ranks: Sequence[_Rank]) -> str:
     if kinds == {"recv"}:
         return f"{together}: each waits for another to send first"
     return f"{together}: no send meets the receive that it is for"
-
-
-def _unmet(ranks: Sequence[_Rank], peer: int | None) -> list[Message]:
-    if peer is None or peer not in range(len(ranks)):
-        return []
-    rank = ranks[peer]
-    return [m for m in rank.posted.values() if not _other_side(ranks, rank, m)]
 
 
 def _out_of_time(ranks: Sequence[_Rank], patience: float | None) -> str:
