@@ -101,8 +101,8 @@ class _Rank:
         self.number = number
         self.doing = ""
         self.state = "runs"  # "waits", "has come to a step", "has finished", "raised", "died"
-        self.unmet: dict[int, Message] = {}  # posted, while the other side has not
-        self.met: dict[int, Message] = {}  # posted on both sides, and not over
+        self.posted: dict[int, Message] = {}  # and not over
+        self.unmet: dict[int, Message] = {}  # posted, while the other side is not known to be
         self.waits_for: Message | None = None
         self.waits_at: Place | None = None
         self.value: Any = None
@@ -146,11 +146,10 @@ class _Rank:
         elif kind == "wait":
             self.state = "waits"
             number, self.waits_at = rest
-            self.waits_for = self.unmet.get(number) or self.met[number]
+            self.waits_for = self.posted[number]
         elif kind == "over":
             self.state = "runs"
-            self.unmet.pop(rest[0], None)
-            self.met.pop(rest[0], None)
+            self.posted.pop(rest[0])
         elif kind == "ready":
             self.state = "runs"
         elif kind == "step":
@@ -163,12 +162,11 @@ class _Rank:
                 self.state = "lost its connection"  # to one that ended, which is the cause
 
     def _post(self, number: int, message: Message, ranks: Sequence["_Rank"]) -> None:
-        self.unmet[number] = message
+        self.posted[number] = self.unmet[number] = message
         for other in ranks:
             for their_number, theirs in other.unmet.items():
                 if self._is_for(message, other, theirs):
-                    self.met[number] = self.unmet.pop(number)
-                    other.met[their_number] = other.unmet.pop(their_number)
+                    del self.unmet[number], other.unmet[their_number]
                     _require_equal_sizes(ranks, (self, message), (other, theirs))
                     return
 
