@@ -99,7 +99,7 @@ class _Rank:
         others: Sequence["_Rank"],
     ) -> None:
         self.number = number
-        self.doing = ""
+        self.doing = self._next = ""
         self.state = "runs"  # "waits", "has come to a step", "has finished", "raised", "died"
         self.posted: dict[int, Message] = {}  # and not over
         self.unmet: dict[int, Message] = {}  # posted, while the other side is not known to be
@@ -153,7 +153,7 @@ class _Rank:
         elif kind == "ready":
             self.state = "runs"
         elif kind == "step":
-            self.state, self.doing = "has come to a step", rest[0]
+            self.state, self._next = "has come to a step", rest[0]
         elif kind == "result":
             self.state, (self.value,) = "has finished", rest
         else:
@@ -181,7 +181,7 @@ class _Rank:
 
     def go_on(self) -> None:
         """Let it begin the step that it has come to."""
-        self.state = "runs"
+        self.state, self.doing = "runs", self._next
         self.connection.send_bytes(b"go")
 
     def stands_at(self) -> list[str]:

@@ -413,7 +413,7 @@ def test_torchrun_across_two_machines(tmp_path: Path, two_machines: tuple[str, s
             running.append(subprocess.Popen(command, env=environment, start_new_session=True))
         deadline = time.monotonic() + 180
         for process in running:
-            assert process.wait(deadline - time.monotonic()) == 0
+            assert process.wait(max(0, deadline - time.monotonic())) == 0
     finally:
         for process in running:
             process.kill()

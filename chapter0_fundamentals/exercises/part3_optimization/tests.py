@@ -56,8 +56,9 @@ def tensors_of(world_size, *shape, seed=0, dtype=torch.float32):
 
 
 def known(world_size):
-    """Give what each rank holds in the first case: [0, 0], [1, 10], [2, 20] and so on."""
-    return tuple(torch.tensor([1.0, 10.0]) * rank for rank in range(world_size))
+    """Give what each rank holds in the first case; no likely mistake gives the same as another."""
+    held = [[3.0, 5.0], [1.0, 2.0], [10.0, 20.0], [7.0, -4.0]]
+    return tuple(torch.tensor(held[rank % 4]) for rank in range(world_size))
 
 
 def expect_in_place(actual, expected, case, function, rank, mistakes):
