@@ -5,14 +5,6 @@ from matplotlib.patches import Rectangle
 
 from .theme import Board, Draw, Theme
 
-# Milliseconds of one step by `benchmarks/distributed.py`: two processes on a machine of two cores.
-STEP_MS = {
-    "no averaging": 0,
-    "DDP": 0,
-    "ring_all_reduce": 0,
-    "all_reduce": 0,
-}
-
 
 def _layers(board: Board, x: float, owners: list[tuple[str, ...]], heads: list[str]) -> None:
     """Draw a network's four layers from below; each is cut into parts of the given colours."""
@@ -142,22 +134,6 @@ def data_parallel(theme: Theme) -> Figure:
     return board.figure
 
 
-def ddp(theme: Theme) -> Figure:
-    board = Board(theme, 5.0, 2.3)
-    longest = max(STEP_MS.values()) or 1
-    for i, (name, ms) in enumerate(STEP_MS.items()):
-        y = 1.95 - 0.5 * i
-        color = ("quiet", "accent", "forward", "forward")[i]
-        board.text(1.55, y, name, "ink", 10, ha="right", code=i > 1)
-        width = 2.55 * ms / longest
-        fill = theme[f"{color}_fill"] if color != "quiet" else theme.paper
-        board.axes.add_patch(
-            Rectangle((1.65, y - 0.16), width, 0.32, fc=fill, ec=theme[color], lw=1.2)
-        )
-        board.text(1.73 + width, y, f"{ms} ms", "ink", 10, ha="left")
-    return board.figure
-
-
 def ring(theme: Theme) -> Figure:
     board = Board(theme, 5.1, 3.5)
     # Which ranks' numbers are in each chunk of each rank, after 0, 2 and 4 steps.
@@ -197,6 +173,5 @@ FIGURES: dict[str, Draw] = {
     "deadlock": deadlock,
     "collectives": collectives,
     "data_parallel": data_parallel,
-    "ddp": ddp,
     "ring": ring,
 }
