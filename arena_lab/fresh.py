@@ -119,7 +119,7 @@ def _main_scripts() -> list[tuple[str, str]]:
 def _run_there(folder: str) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "arena_lab.fresh", folder],
+        [sys.executable, "-m", "arena_lab.fresh", folder],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -169,6 +169,8 @@ def _load(sources: list[tuple[str, int, str]]) -> None:
 
 def _answer(folder: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Line by line: what several ranks print at once must not be mixed within a line.
+    sys.stdout.reconfigure(line_buffering=True, write_through=False)  # type: ignore[union-attr]
     setting = json.loads(Path(folder, "setting").read_text())
     sys.path[:] = setting["path"]
     _load(setting["sources"])

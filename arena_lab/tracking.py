@@ -30,7 +30,7 @@ STORE = STATE / "runs"
 
 def uses_wandb() -> bool:
     """Tell whether runs are sent to W&B: a key is set, and the learner has not gone offline."""
-    from arena_lab.data import is_offline
+    from arena_lab.fetch import is_offline
 
     return bool(os.environ.get("WANDB_API_KEY")) and not is_offline()
 
