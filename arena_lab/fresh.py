@@ -169,8 +169,6 @@ def _load(sources: list[tuple[str, int, str]]) -> None:
 
 def _answer(folder: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Line by line: what several ranks print at once must not be mixed within a line.
-    sys.stdout.reconfigure(line_buffering=True, write_through=False)  # type: ignore[union-attr]
     setting = json.loads(Path(folder, "setting").read_text())
     sys.path[:] = setting["path"]
     _load(setting["sources"])

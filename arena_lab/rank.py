@@ -198,6 +198,9 @@ def live(
     global _reporter
     _reporter = reporter = Reporter(connection)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Line by line: what several ranks print at once must not be mixed within a line.
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(line_buffering=True, write_through=False)  # type: ignore[union-attr]
     faulthandler.register(signal.SIGUSR1, stack, all_threads=True)
     try:
         _join(number, world_size, store)

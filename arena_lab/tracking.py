@@ -244,9 +244,9 @@ def _note_gradients(run: Run, name: str, log_freq: int) -> Callable[[Any], None]
 def _as_dict(config: Any) -> dict[str, Any]:
     if config is None:
         return {}
-    if is_dataclass(config) and not isinstance(config, type):
-        return asdict(config)
-    return dict(config)
+    given = asdict(config) if is_dataclass(config) and not isinstance(config, type) else config
+    # Functions and classes are told apart by their names.
+    return {key: getattr(value, "__name__", value) for key, value in dict(given).items()}
 
 
 def _loggable(value: Any) -> Any:

@@ -446,7 +446,7 @@ class ResNetFinetuner:
 
 if MAIN:
     torch.manual_seed(0)
-    logged = ResNetFinetuner(ResNetFinetuningArgs()).train()
+    logged = ResNetFinetuner(ResNetFinetuningArgs(epochs=3)).train()
     print(f"Right on {logged['accuracy'][-1]:.1%} of the test pictures")
 
 # %% [markdown]
@@ -493,7 +493,7 @@ if MAIN:
     for learning_rate in (1e-3, 1e-2):
         name = f"lr {learning_rate}"
         WandbResNetFinetuner(
-            WandbResNetFinetuningArgs(learning_rate=learning_rate, wandb_name=name)
+            WandbResNetFinetuningArgs(epochs=3, learning_rate=learning_rate, wandb_name=name)
         ).train()
     print("JupyterLab's launcher shows the runs: tile Runs")
 
@@ -739,7 +739,7 @@ if MAIN:
 # %%
 def dist_train_resnet_from_scratch(rank: int, world_size: int) -> None:
     """Train a ResNet34 as one of several ranks, from random weights."""
-    args = DistResNetTrainingArgs(batch_size=128 // world_size, world_size=world_size)
+    args = DistResNetTrainingArgs(epochs=3, batch_size=128 // world_size, world_size=world_size)
     DistResNetTrainer(args, rank).train()
 
 
