@@ -86,7 +86,8 @@ def cut(text: str, path: Path, line: int = 1) -> str:
             if indent is not None:
                 raise LabError(f"{path}:{number}: a solution begins inside another")
             indent = row[: len(row) - len(row.lstrip())]
-            stub = "raise NotImplementedError()" if indent else "# Your code here"
+            within = kept[-1].rstrip().endswith(("(", "[", "{")) if kept else False
+            stub = "raise NotImplementedError()" if indent and not within else "# Your code here"
             kept.append(indent + stub)
         elif marker == END:
             if indent is None:

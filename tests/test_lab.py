@@ -63,7 +63,7 @@ def test_without_the_token_the_api_is_closed(lab: Any, path: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["/lab", "/site/", "/site/_stcore/health", "/proxy/22/"])
+@pytest.mark.parametrize("path", ["/lab", "/site/", "/site/_stcore/health", "/runs/", "/proxy/22/"])
 def test_without_the_token_a_page_leads_to_the_login(lab: Any, path: str) -> None:
     status, location = ask(lab, path, token=False)
     assert status in (302, 403)
@@ -71,7 +71,9 @@ def test_without_the_token_a_page_leads_to_the_login(lab: Any, path: str) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["/lab", "/site/", "/site/_stcore/health", "/api/contents"])
+@pytest.mark.parametrize(
+    "path", ["/lab", "/site/", "/site/_stcore/health", "/runs/", "/api/contents"]
+)
 def test_with_the_token_everything_opens(lab: Any, path: str) -> None:
     assert ask(lab, path)[0] == 200
 
@@ -274,6 +276,7 @@ def test_starting_again_gives_the_link_of_the_one_that_runs(lab: Any) -> None:
 @pytest.mark.slow
 def test_home_folder_is_left_alone(lab: Any) -> None:
     ask(lab, "/site/")
+    ask(lab, "/runs/")
     assert list((lab.root / "home").iterdir()) == []
 
 

@@ -34,16 +34,19 @@ c.LabApp.extension_manager = "readonly"
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
 
-# The instruction site: behind the same port and token, on a socket that only this user can open.
-c.ServerProxy.servers = {
-    "site": {
-        "command": [sys.executable, "-m", "arena_lab.jupyter.site_server", "{unix_socket}"],
+
+def _served(module: str, title: str, icon: str) -> dict[str, object]:
+    """Describe a server of the lab: behind Jupyter's port and token, on this user's socket."""
+    return {
+        "command": [sys.executable, "-m", module, "{unix_socket}"],
         "environment": {"ARENA_LAB_JUPYTER": "{base_url}"},
         "unix_socket": True,
         "timeout": 60.0,
-        "launcher_entry": {
-            "title": "Instructions",
-            "icon_path": str(HERE / "instructions.svg"),
-        },
+        "launcher_entry": {"title": title, "icon_path": str(HERE / icon)},
     }
+
+
+c.ServerProxy.servers = {
+    "site": _served("arena_lab.jupyter.site_server", "Instructions", "instructions.svg"),
+    "runs": _served("arena_lab.jupyter.runs_server", "Runs", "runs.svg"),
 }

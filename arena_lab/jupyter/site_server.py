@@ -25,7 +25,7 @@ def serve(socket: str) -> None:
     os.environ.update(SETTINGS)
     # The terminal belongs to the lab's link; errors are still shown.
     logging.disable(logging.WARNING)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    threading.Thread(target=follow_parent, daemon=True).start()
     import streamlit
     import uvicorn
 
@@ -36,7 +36,8 @@ def serve(socket: str) -> None:
     uvicorn.run(streamlit.App(home()), uds=socket)
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
+    """End this process when the one that started it has ended."""
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(1)
