@@ -1,13 +1,13 @@
 """0.5 VAEs & GANs: networks that squeeze pictures into a few numbers, and make pictures of them."""
 
 # %%
-import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange, repeat
-from jaxtyping import Float, Int
+from einops.layers.torch import Rearrange
+from jaxtyping import Float
 from torch import Tensor, nn
 
 import part5_vaes_and_gans.tests as tests  # noqa: F401
@@ -18,11 +18,13 @@ from part5_vaes_and_gans.utils import (
     fit_sizes,
     grey_levels,
     holdout_digits,
+    load_dataset,
     load_digits,
-
+    looking_at,
+    plot_values,
+    prepare,
     visualise_input,
     visualise_output,
-    with_own_layers,
 )
 
 MAIN = __name__ == "__main__"
@@ -83,3 +85,587 @@ class Autoencoder(nn.Module):
 
 if MAIN:
     print_param_count(Autoencoder(latent_dim_size=5, hidden_dim_size=128))
+
+
+# %%
+@dataclass
+class AutoencoderArgs:
+    """Settings of an AutoencoderTrainer."""
+
+    latent_dim_size: int = 5
+    hidden_dim_size: int = 128
+    dataset: str = "MNIST"
+    batch_size: int = 512
+    epochs: int = 10
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.5, 0.999)
+    use_wandb: bool = True  # without a key runs stay on this machine
+    wandb_project: str = "day5-autoencoder"
+    wandb_name: str | None = None
+    log_every_n_steps: int = 250
+    seed: int = 0
+    resume: bool = False  # go on with the last run of these settings
+    own_layers: bool = False  # yours of 0.2 and of this section instead of torch's
+
+
+class AutoencoderTrainer:
+    """Train an Autoencoder to give back each digit as it was."""
+
+    def __init__(self, args: AutoencoderArgs) -> None:
+        """Get data, model, optimizer and loader; `run` keeps what comes of it."""
+        self.trainset = load_dataset(args.dataset)
+        self.args = fit_sizes(args, len(self.trainset))
+        self.run = Run(self.args)
+        model = Autoencoder(self.args.latent_dim_size, self.args.hidden_dim_size)
+        self.model = prepare(model, own_layers=args.own_layers)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=args.lr, betas=args.betas)
+        self.run.keep(model=self.model, optimizer=self.optimizer)
+        self.trainloader = self.run.batches(self.trainset, self.args.batch_size)
+        self.step = self.run.step
+
+    def training_step(self, img: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, ""]:
+        """Take one step of the optimizer on a batch.
+
+        Returns:
+            The mean squared difference between the pictures and what the model makes of them,
+            as it was before the step.
+        """
+        ### BEGIN SOLUTION
+        loss = F.mse_loss(self.model(img), img)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+        ### END SOLUTION
+
+    def log_samples(self) -> None:
+        """Store and show the held-out digits, what the model makes of them, and its latent space."""
+        log_pictures(self.run, self.model, lambda img: self.model(img))
+
+    def train(self) -> Autoencoder:
+        """Train for `args.epochs` epochs, and give the model.
+
+        After each step `step` counts it and `run.log(loss=...)` notes the loss; every
+        `args.log_every_n_steps` steps `log_samples` is called.
+        """
+        with self.run:
+            ### BEGIN SOLUTION
+            self.model.train()
+            for _ in range(self.args.epochs):
+                for img, _label in self.trainloader:
+                    loss = self.training_step(img)
+                    self.step += 1
+                    self.run.log(loss=loss)
+                    if self.step % self.args.log_every_n_steps == 0:
+                        self.log_samples()
+            ### END SOLUTION
+            self.log_samples()
+        return self.model
+
+
+def create_grid_of_latents(
+    model: nn.Module,
+    interpolation_range: tuple[float, float] = (-1, 1),
+    n_points: int = 11,
+    dims: tuple[int, int] = (0, 1),
+) -> Float[Tensor, "n_points_squared latent"]:
+    """Give latent vectors in a square grid: two numbers vary, the others are zero.
+
+    Args:
+        model: Its `latent_dim_size` is the length of a vector.
+        interpolation_range: Smallest and largest value of the two.
+        n_points: How many values of each.
+        dims: Which two: the first grows from left to right, the second from bottom to top.
+    """
+    device = next(model.parameters()).device
+    values = torch.linspace(*interpolation_range, n_points, device=device)
+    grid = torch.zeros(n_points, n_points, model.latent_dim_size, device=device)
+    grid[..., dims[0]] = values
+    grid[..., dims[1]] = values.flip(0)[:, None]
+    return grid.flatten(0, 1)
+
+
+@torch.inference_mode()
+def latents_of(model: nn.Module, images: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n latent"]:
+    """Give the latent vector of each picture; of a VAE, the mean."""
+    device = next(model.parameters()).device
+    codes = [model.encoder(batch.to(device)) for batch in images.split(1000)]
+    return torch.cat([code[0] if code.ndim == 3 else code for code in codes]).cpu()
+
+
+def log_pictures(run: Run, model: nn.Module, reconstruct: Any, scale: float = 3.0) -> None:
+    """Store and show what an autoencoder does at this step of its training.
+
+    Args:
+        run: Where to.
+        model: With `encoder`, `decoder` and `latent_dim_size`.
+        reconstruct: What makes pictures of pictures.
+        scale: How far the grid of latents reaches.
+    """
+    holdout, testset = holdout_digits(), load_digits(train=False)
+    device = next(model.parameters()).device
+    with looking_at(model):
+        made = reconstruct(holdout.to(device)).cpu()
+        grid = create_grid_of_latents(model, (-scale, scale))
+        run.pictures("reconstructions", grey_levels(torch.cat([holdout, made])), n_cols=10)
+        run.pictures("latent_grid", grey_levels(model.decoder(grid)), n_cols=11)
+        latents = latents_of(model, testset.images[:1000])
+        places = latents_of(model, holdout)
+        run.figure("latents", visualise_input(latents, testset.labels[:1000], places, holdout))
+
+
+if MAIN:
+    autoencoder = AutoencoderTrainer(AutoencoderArgs()).train()
+
+
+# %%
+if MAIN:
+    grid_latent = create_grid_of_latents(autoencoder, interpolation_range=(-3, 3))
+    with torch.inference_mode():
+        output = autoencoder.decoder(grid_latent)
+    visualise_output(output, grid_latent, title="What the decoder makes of a grid").show()
+    testset = load_digits(train=False)
+    visualise_input(
+        latents_of(autoencoder, testset.images[:1000]),
+        testset.labels[:1000],
+        latents_of(autoencoder, HOLDOUT_DATA),
+        HOLDOUT_DATA,
+    ).show()
+
+
+# %%
+class VAE(nn.Module):
+    """An autoencoder whose encoder gives a place and a spread, from which it draws."""
+
+    encoder: nn.Module
+    decoder: nn.Module
+
+    def __init__(self, latent_dim_size: int, hidden_dim_size: int) -> None:
+        """Make `encoder`, (batch, 1, 28, 28) to (2, batch, latent), and `decoder`.
+
+        Both as in `Autoencoder`, but the encoder's last linear map has twice as many outputs: for
+        each latent number a mean and the logarithm of a standard deviation.
+        """
+        super().__init__()
+        self.latent_dim_size = latent_dim_size
+        self.hidden_dim_size = hidden_dim_size
+        ### BEGIN SOLUTION
+        self.encoder = nn.Sequential(
+            nn.Conv2d(1, 16, 4, stride=2, padding=1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 4, stride=2, padding=1, bias=False),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(32 * 7 * 7, hidden_dim_size),
+            nn.ReLU(),
+            nn.Linear(hidden_dim_size, 2 * latent_dim_size),
+            Rearrange("batch (two latent) -> two batch latent", two=2),
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_dim_size, hidden_dim_size),
+            nn.ReLU(),
+            nn.Linear(hidden_dim_size, 32 * 7 * 7),
+            nn.Unflatten(1, (32, 7, 7)),
+            nn.ReLU(),
+            nn.ConvTranspose2d(32, 16, 4, stride=2, padding=1, bias=False),
+            nn.ReLU(),
+            nn.ConvTranspose2d(16, 1, 4, stride=2, padding=1, bias=False),
+        )
+        ### END SOLUTION
+
+    def sample_latent_vector(
+        self, x: Float[Tensor, "batch 1 28 28"]
+    ) -> tuple[
+        Float[Tensor, "batch latent"], Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]
+    ]:
+        """Draw a latent vector for each picture, so that gradients reach the encoder.
+
+        Returns:
+            The vectors, and the means and the logarithms of the standard deviations that they were
+            drawn with.
+        """
+        ### BEGIN SOLUTION
+        mu, logsigma = self.encoder(x)
+        z = mu + logsigma.exp() * torch.randn_like(mu)
+        return z, mu, logsigma
+        ### END SOLUTION
+
+    def forward(
+        self, x: Float[Tensor, "batch 1 28 28"]
+    ) -> tuple[
+        Float[Tensor, "batch 1 28 28"], Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]
+    ]:
+        """Give what is made of a drawn latent vector, and the means and log-deviations."""
+        ### BEGIN SOLUTION
+        z, mu, logsigma = self.sample_latent_vector(x)
+        return self.decoder(z), mu, logsigma
+        ### END SOLUTION
+
+
+if MAIN:
+    print_param_count(VAE(latent_dim_size=5, hidden_dim_size=128))
+
+
+# %%
+def kl_divergence(
+    mu: Float[Tensor, "batch latent"], logsigma: Float[Tensor, "batch latent"]
+) -> Float[Tensor, ""]:
+    """Give how far N(mu, sigma²) is from N(0, 1), in nats: the mean over batch and dimensions.
+
+    Args:
+        mu: Means.
+        logsigma: Logarithms of the standard deviations.
+    """
+    ### BEGIN SOLUTION
+    return ((mu**2 + (2 * logsigma).exp() - 1) / 2 - logsigma).mean()
+    ### END SOLUTION
+
+
+# %%
+@dataclass
+class VAEArgs(AutoencoderArgs):
+    """Settings of a VAETrainer."""
+
+    wandb_project: str = "day5-vae-mnist"
+    beta_kl: float = 0.1
+
+
+class VAETrainer:
+    """Train a VAE: digits shall come back, and their latents be spread like a normal variable."""
+
+    def __init__(self, args: VAEArgs) -> None:
+        """Get data, model, optimizer and loader; `run` keeps what comes of it."""
+        self.trainset = load_dataset(args.dataset)
+        self.args = fit_sizes(args, len(self.trainset))
+        self.run = Run(self.args)
+        self.model = prepare(self.make_model(), own_layers=args.own_layers)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=args.lr, betas=args.betas)
+        self.run.keep(model=self.model, optimizer=self.optimizer)
+        self.trainloader = self.run.batches(self.trainset, self.args.batch_size)
+        self.step = self.run.step
+
+    def make_model(self) -> nn.Module:
+        """Give the model that is trained, with random weights."""
+        return VAE(self.args.latent_dim_size, self.args.hidden_dim_size)
+
+    def training_step(self, img: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, ""]:
+        """Take one step of the optimizer on a batch.
+
+        Returns:
+            The mean squared difference plus `args.beta_kl` times the mean KL divergence, as it was
+            before the step.
+        """
+        ### BEGIN SOLUTION
+        img_reconstructed, mu, logsigma = self.model(img)
+        reconstruction = F.mse_loss(img_reconstructed, img)
+        kl = kl_divergence(mu, logsigma)
+        loss = reconstruction + self.args.beta_kl * kl
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.run.log(reconstruction=reconstruction, kl=kl)
+        return loss
+        ### END SOLUTION
+
+    def log_samples(self) -> None:
+        """Store and show reconstructions, new digits, and the latent space."""
+        with looking_at(self.model):
+            device = next(self.model.parameters()).device
+            z = torch.randn(20, self.args.latent_dim_size, device=device)
+            self.run.pictures("samples", grey_levels(self.model.decoder(z)), n_cols=10)
+        log_pictures(self.run, self.model, lambda img: self.model(img)[0], scale=2.0)
+
+    def train(self) -> nn.Module:
+        """Train for `args.epochs` epochs, and give the model; steps as in AutoencoderTrainer."""
+        with self.run:
+            ### BEGIN SOLUTION
+            self.model.train()
+            for _ in range(self.args.epochs):
+                for img, _label in self.trainloader:
+                    loss = self.training_step(img)
+                    self.step += 1
+                    self.run.log(loss=loss)
+                    if self.step % self.args.log_every_n_steps == 0:
+                        self.log_samples()
+            ### END SOLUTION
+            self.log_samples()
+        return self.model
+
+
+if MAIN:
+    vae = VAETrainer(VAEArgs()).train()
+
+
+# %%
+if MAIN:
+    grid_latent = create_grid_of_latents(vae, interpolation_range=(-2, 2))
+    with torch.inference_mode():
+        output = vae.decoder(grid_latent)
+        new_digits = vae.decoder(torch.randn(20, 5, device=grid_latent.device))
+    visualise_output(output, grid_latent, title="What the VAE's decoder makes of a grid").show()
+    display_data(new_digits, nrows=2, title="Digits that nobody has written")
+    visualise_input(
+        latents_of(vae, testset.images[:1000]),
+        testset.labels[:1000],
+        latents_of(vae, HOLDOUT_DATA),
+        HOLDOUT_DATA,
+    ).show()
+
+
+# %%
+def pca_of_latents(
+    latents: Float[Tensor, "n latent"], n_components: int = 2
+) -> tuple[
+    Float[Tensor, "components latent"], Float[Tensor, " components"], Float[Tensor, "n components"]
+]:
+    """Find the directions in which latent vectors vary most.
+
+    Returns:
+        Directions, of length 1 and at right angles to each other, the one with the largest variance
+        first; the variances along them, with n - 1 in the denominator; and the coordinates of each
+        vector along them, with the mean vector at zero.
+    """
+    ### BEGIN SOLUTION
+    centred = latents - latents.mean(0)
+    _, sizes, directions = torch.linalg.svd(centred, full_matrices=False)
+    components = directions[:n_components]
+    return components, sizes[:n_components] ** 2 / (len(latents) - 1), centred @ components.T
+    ### END SOLUTION
+
+
+if MAIN:
+    latents = latents_of(vae, testset.images)
+    components, variances, coordinates = pca_of_latents(latents)
+    share = variances.sum() / latents.var(0).sum()
+    print(f"The first two directions hold {share:.0%} of the variance")
+    visualise_input(coordinates, testset.labels).show()
+
+
+# %%
+def kl_per_dimension(
+    mu: Float[Tensor, "batch latent"], logsigma: Float[Tensor, "batch latent"]
+) -> Float[Tensor, " latent"]:
+    """Give the KL divergence from N(0, 1) of each latent dimension, the mean over the batch."""
+    ### BEGIN SOLUTION
+    return ((mu**2 + (2 * logsigma).exp() - 1) / 2 - logsigma).mean(0)
+    ### END SOLUTION
+
+
+def compare_betas(betas: list[float], epochs: int = 12) -> dict[str, list[float]]:
+    """Train a VAE of ten dimensions for each weight of the KL, and give what each dimension holds.
+
+    Returns:
+        For each weight the nats of each dimension on the test digits, the largest first.
+    """
+    found = {}
+    for beta in betas:
+        args = VAEArgs(latent_dim_size=10, beta_kl=beta, epochs=epochs, batch_size=128)
+        model = VAETrainer(args).train()
+        with looking_at(model):
+            images = load_digits(train=False).images[:1000]
+            mu, logsigma = model.encoder(images.to(next(model.parameters()).device))
+            nats = kl_per_dimension(mu, logsigma).sort(descending=True).values
+        found[f"beta_kl = {beta:g}"] = nats.tolist()
+    return found
+
+
+if MAIN:
+    nats = compare_betas([0.01, 0.1, 1.0])
+    plot_values(nats, x="latent dimension, sorted", y="KL divergence, nats").show()
+
+
+# %%
+@dataclass
+class DenoisingArgs(AutoencoderArgs):
+    """Settings of a DenoisingTrainer."""
+
+    wandb_project: str = "day5-denoising"
+    noise: float = 1.0  # standard deviation; that of the digits' pixels is 1
+
+
+class DenoisingTrainer(AutoencoderTrainer):
+    """Train an Autoencoder to take noise away."""
+
+    def training_step(self, img: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, ""]:
+        """Take one step on a batch that the model sees with normal noise added.
+
+        The noise has the standard deviation `args.noise`, and is new for each pixel and each step.
+
+        Returns:
+            The mean squared difference between what the model gives and the clean pictures.
+        """
+        ### BEGIN SOLUTION
+        noisy = img + self.args.noise * torch.randn_like(img)
+        loss = F.mse_loss(self.model(noisy), img)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+        ### END SOLUTION
+
+    def log_samples(self) -> None:
+        """Store and show held-out digits with noise, and what the model makes of them."""
+        img = holdout_digits()
+        with looking_at(self.model):
+            noisy = img + self.args.noise * torch.randn_like(img)
+            made = self.model(noisy.to(next(self.model.parameters()).device)).cpu()
+        rows = torch.cat([img, noisy, made])
+        self.run.pictures("denoised", grey_levels(rows), n_cols=10)
+
+
+if MAIN:
+    denoiser = DenoisingTrainer(DenoisingArgs(latent_dim_size=20)).train()
+    noisy = HOLDOUT_DATA + torch.randn_like(HOLDOUT_DATA)
+    with torch.inference_mode():
+        made = denoiser(noisy.to(pick_device())).cpu()
+    display_data(torch.cat([HOLDOUT_DATA, noisy, made]), nrows=3, title="Clean, noisy, denoised")
+
+
+# %%
+@dataclass
+class SparseArgs(AutoencoderArgs):
+    """Settings of a SparseTrainer."""
+
+    latent_dim_size: int = 64
+    wandb_project: str = "day5-sparse"
+    l1: float = 0.03
+
+
+class SparseTrainer(AutoencoderTrainer):
+    """Train an Autoencoder with many latent numbers, few of which shall be in use at a time."""
+
+    def training_step(self, img: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, ""]:
+        """Take one step on a batch.
+
+        Returns:
+            The mean squared difference plus `args.l1` times the mean absolute latent number.
+        """
+        ### BEGIN SOLUTION
+        code = self.model.encoder(img)
+        reconstruction = F.mse_loss(self.model.decoder(code), img)
+        loss = reconstruction + self.args.l1 * code.abs().mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+        ### END SOLUTION
+
+
+def sorted_sizes(model: nn.Module) -> list[float]:
+    """Give the mean size of a digit's largest latent number, of its second largest, and so on.
+
+    As shares of the largest.
+    """
+    latents = latents_of(model, load_digits(train=False).images[:1000])
+    sizes = latents.abs().sort(descending=True).values.mean(0)
+    return (sizes / sizes[0]).tolist()
+
+
+if MAIN:
+    sizes = {}
+    for l1 in (0.0, 0.3):
+        sparse = SparseTrainer(SparseArgs(l1=l1)).train()
+        sizes[f"l1 = {l1}"] = sorted_sizes(sparse)
+    plot_values(sizes, x="latent numbers of a digit, the largest first", y="size").show()
+
+
+# %%
+def kl_between(
+    mu_q: Float[Tensor, "batch latent"],
+    logsigma_q: Float[Tensor, "batch latent"],
+    mu_p: Float[Tensor, "batch latent"],
+    logsigma_p: Float[Tensor, "batch latent"],
+) -> Float[Tensor, ""]:
+    """Give KL(q ‖ p) of two normal variables, the mean over batch and dimensions, in nats."""
+    ### BEGIN SOLUTION
+    squares = (2 * logsigma_q).exp() + (mu_q - mu_p) ** 2
+    return (logsigma_p - logsigma_q + squares / (2 * (2 * logsigma_p).exp()) - 0.5).mean()
+    ### END SOLUTION
+
+
+# %%
+class HierarchicalVAE(VAE):
+    """A VAE whose prior is learnt: a few numbers at the top say where the latents will be."""
+
+    def __init__(self, latent_dim_size: int, hidden_dim_size: int, top_dim_size: int = 2) -> None:
+        """Make, beside what a VAE has, `top_encoder` and `prior`.
+
+        top_encoder: (batch, latent) to (2, batch, top), a linear map to `hidden_dim_size`, ReLU,
+        and a linear map; a mean and a log-deviation for each number at the top.
+        prior: (batch, top) to (2, batch, latent), made in the same way.
+        """
+        super().__init__(latent_dim_size, hidden_dim_size)
+        self.top_dim_size = top_dim_size
+        ### BEGIN SOLUTION
+        split = "batch (two latent) -> two batch latent"
+        self.top_encoder = nn.Sequential(
+            nn.Linear(latent_dim_size, hidden_dim_size),
+            nn.ReLU(),
+            nn.Linear(hidden_dim_size, 2 * top_dim_size),
+            Rearrange(split, two=2),
+        )
+        self.prior = nn.Sequential(
+            nn.Linear(top_dim_size, hidden_dim_size),
+            nn.ReLU(),
+            nn.Linear(hidden_dim_size, 2 * latent_dim_size),
+            Rearrange(split, two=2),
+        )
+        ### END SOLUTION
+
+    def forward(
+        self, x: Float[Tensor, "batch 1 28 28"]
+    ) -> tuple[Float[Tensor, "batch 1 28 28"], Float[Tensor, ""], Float[Tensor, ""]]:
+        """Draw latents of pictures, and the top of latents; decode the latents.
+
+        Returns:
+            Pictures; KL of the latents from what `prior` makes of the top; KL of the top from
+            N(0, 1). Both as means over batch and dimensions.
+        """
+        ### BEGIN SOLUTION
+        z, mu, logsigma = self.sample_latent_vector(x)
+        mu_top, logsigma_top = self.top_encoder(z)
+        top = mu_top + logsigma_top.exp() * torch.randn_like(mu_top)
+        latent_kl = kl_between(mu, logsigma, *self.prior(top))
+        return self.decoder(z), latent_kl, kl_divergence(mu_top, logsigma_top)
+        ### END SOLUTION
+
+    def sample(self, top: Float[Tensor, "batch top"]) -> Float[Tensor, "batch 1 28 28"]:
+        """Make pictures from the top down: latents are drawn from `prior`, then decoded."""
+        ### BEGIN SOLUTION
+        mu, logsigma = self.prior(top)
+        return self.decoder(mu + logsigma.exp() * torch.randn_like(mu))
+        ### END SOLUTION
+
+
+class HierarchicalVAETrainer(VAETrainer):
+    """Train a HierarchicalVAE; `beta_kl` weighs each level by its number of dimensions."""
+
+    def make_model(self) -> nn.Module:
+        """Give the model that is trained, with random weights."""
+        return HierarchicalVAE(self.args.latent_dim_size, self.args.hidden_dim_size)
+
+    def training_step(self, img: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, ""]:
+        """Take one step of the optimizer on a batch, and give the loss before it."""
+        made, latent_kl, top_kl = self.model(img)
+        reconstruction = F.mse_loss(made, img)
+        weight = self.model.top_dim_size / self.model.latent_dim_size
+        loss = reconstruction + self.args.beta_kl * (latent_kl + weight * top_kl)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.run.log(reconstruction=reconstruction, latent_kl=latent_kl, top_kl=top_kl)
+        return loss
+
+    def log_samples(self) -> None:
+        """Store and show what the model makes of the top."""
+        with looking_at(self.model):
+            top = torch.randn(20, self.model.top_dim_size).to(pick_device())
+            self.run.pictures("samples", grey_levels(self.model.sample(top)), n_cols=10)
+
+
+if MAIN:
+    args = VAEArgs(latent_dim_size=10, wandb_project="day5-hierarchical-vae")
+    hierarchical = HierarchicalVAETrainer(args).train()
+    with torch.inference_mode():
+        new_digits = hierarchical.sample(torch.randn(20, 2, device=pick_device()))
+    display_data(new_digits, nrows=2, title="From two numbers at the top")

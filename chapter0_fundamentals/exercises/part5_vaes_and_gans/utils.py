@@ -1,6 +1,7 @@
 """Given: digits as tensors, runs that can be stopped and resumed, pictures, and plots."""
 
 import base64
+import contextlib
 import csv
 import dataclasses
 import functools
@@ -63,6 +64,17 @@ def holdout_digits() -> "Tensor":
 
     testset = load_digits(train=False)
     return torch.stack([testset.images[testset.labels == digit][0] for digit in range(10)])
+
+
+def load_dataset(dataset: str) -> Pictures:
+    """Give what an autoencoder of this section is trained on.
+
+    Raises:
+        ValueError: It is no set of digits.
+    """
+    if dataset != "MNIST":
+        raise ValueError(f"these networks take digits: dataset must be 'MNIST', not {dataset!r}")
+    return load_digits(train=True)
 
 
 def grey_levels(images: "Tensor") -> "Tensor":
@@ -131,6 +143,7 @@ class Run:
         self.args = args
         self.seed: int = getattr(args, "seed", 0)
         self.step = 0  # batches done
+        self.now = 0  # the one that is being done, or the last
         self.history: dict[str, list[tuple[int, float]]] = {}
         self._kept: dict[str, Any] = {}
         self._state: dict[str, Any] = {}
@@ -190,7 +203,7 @@ class Run:
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
         self._state = state
-        self.step = state["step"]
+        self.step = self.now = state["step"]
         self.history = {name: [(s, v) for s, v in row] for name, row in state["history"].items()}
         print(f"The run in {self.folder} goes on after step {self.step:,}.")
 
@@ -206,7 +219,7 @@ class Run:
 
     def log(self, **values: Any) -> None:
         """Note numbers of this step, such as losses: stored, drawn, and sent to the tracker."""
-        step = self.step + 1
+        step = self.now
         numbers = {name: float(value) for name, value in values.items()}
         for name, number in numbers.items():
             self.history.setdefault(name, []).append((step, number))
@@ -225,14 +238,14 @@ class Run:
             n_cols: Pictures in a row.
         """
         png = as_png(sheet(images, n_cols))
-        path = self.folder / "pictures" / f"{name}_{self.step + 1:06}.png"
+        path = self.folder / "pictures" / f"{name}_{self.now:06}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png)
         self._live.picture(name, png)
         if self._tracker is not None:
             from arena_lab import tracking
 
-            self._tracker.log({name: tracking.Image(sheet(images, n_cols))}, step=self.step + 1)
+            self._tracker.log({name: tracking.Image(sheet(images, n_cols))}, step=self.now)
 
     def figure(self, name: str, figure: "go.Figure") -> None:
         """Store a figure as a page that needs no network, and show it where there is a place."""
@@ -320,7 +333,7 @@ class Run:
 
     def after_step(self) -> None:
         """Count a step, and save now and then; called by the loader."""
-        self.step += 1
+        self.step = self.now
         if self._bar is not None:
             self._bar.update()
         if self._stop or time.monotonic() - self._saved > _SAVED_EVERY_S:
@@ -352,6 +365,7 @@ class KeptBatches:
         device = pick_device()
         for chosen in order.split(self.batch_size)[n_done:]:
             images, labels = self.pictures[chosen]
+            self.run.now = self.run.step + 1
             yield images.to(device), labels.to(device)
             self.run.after_step()
 
@@ -424,6 +438,32 @@ def in_notebook() -> bool:
     shell = sys.modules.get("IPython")
     shell = shell and shell.get_ipython()
     return shell is not None and hasattr(shell, "kernel")
+
+
+@contextlib.contextmanager
+def looking_at(model: "nn.Module") -> Iterator[None]:
+    """Use a model without training it: no gradients, and no trace left in the random numbers."""
+    import torch
+
+    was_training = model.training
+    with torch.random.fork_rng(), torch.inference_mode():
+        model.eval()
+        try:
+            yield
+        finally:
+            model.train(was_training)
+
+
+def prepare(model: "nn.Module", *, own_layers: bool = False) -> "nn.Module":
+    """Bring a model to the device that trains it; by choice with the learner's own layers.
+
+    torch's convolutions are faster where the channels of a pixel lie side by side in memory.
+    """
+    import torch
+
+    if own_layers:
+        return with_own_layers(model).to(pick_device())
+    return model.to(pick_device(), memory_format=torch.channels_last)
 
 
 # --- the learner's own layers -----------------------------------------------------------------
@@ -592,6 +632,18 @@ def _show_sheet(pixels: np.ndarray, title: str) -> "go.Figure":
     figure.update_layout(title=title or None, margin={"t": 50 if title else 10, "b": 10, "l": 10})
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
+    return figure
+
+
+def plot_values(
+    values: Mapping[str, Sequence[float]], x: str, y: str, title: str = ""
+) -> "go.Figure":
+    """Show rows of numbers, each with a name, as bars side by side."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure([go.Bar(y=list(row), name=name) for name, row in values.items()])
+    figure.update_layout(xaxis_title=x, yaxis_title=y, title=title or None, height=360)
+    figure.update_layout(xaxis={"dtick": 1}, margin={"t": 50})
     return figure
 
 
