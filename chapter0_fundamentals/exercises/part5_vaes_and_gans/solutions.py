@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from einops.layers.torch import Rearrange
 from jaxtyping import Float
+from part2_cnns.utils import pick_device, print_param_count
 from torch import Tensor, nn
 
 import part5_vaes_and_gans.tests as tests  # noqa: F401
-from part2_cnns.utils import pick_device, print_param_count
 from part5_vaes_and_gans.utils import (
     Run,
     display_data,
@@ -139,7 +139,7 @@ class AutoencoderTrainer:
         ### END SOLUTION
 
     def log_samples(self) -> None:
-        """Store and show the held-out digits, what the model makes of them, and its latent space."""
+        """Store and show held-out digits, what the model makes of them, and its latent space."""
         log_pictures(self.run, self.model, lambda img: self.model(img))
 
     def train(self) -> Autoencoder:
@@ -451,7 +451,7 @@ def kl_per_dimension(
     ### END SOLUTION
 
 
-def compare_betas(betas: list[float], epochs: int = 12) -> dict[str, list[float]]:
+def compare_betas(betas: list[float], epochs: int = 8) -> dict[str, list[float]]:
     """Train a VAE of ten dimensions for each weight of the KL, and give what each dimension holds.
 
     Returns:
@@ -459,7 +459,8 @@ def compare_betas(betas: list[float], epochs: int = 12) -> dict[str, list[float]
     """
     found = {}
     for beta in betas:
-        args = VAEArgs(latent_dim_size=10, beta_kl=beta, epochs=epochs, batch_size=128)
+        sizes = {"epochs": epochs, "batch_size": 128}
+        args = VAEArgs(latent_dim_size=10, beta_kl=beta, use_wandb=False, **sizes)
         model = VAETrainer(args).train()
         with looking_at(model):
             images = load_digits(train=False).images[:1000]
@@ -514,7 +515,9 @@ class DenoisingTrainer(AutoencoderTrainer):
 
 
 if MAIN:
-    denoiser = DenoisingTrainer(DenoisingArgs(latent_dim_size=20)).train()
+    denoiser = DenoisingTrainer(
+        DenoisingArgs(latent_dim_size=20, epochs=12, batch_size=128)
+    ).train()
     noisy = HOLDOUT_DATA + torch.randn_like(HOLDOUT_DATA)
     with torch.inference_mode():
         made = denoiser(noisy.to(pick_device())).cpu()
@@ -528,7 +531,7 @@ class SparseArgs(AutoencoderArgs):
 
     latent_dim_size: int = 64
     wandb_project: str = "day5-sparse"
-    l1: float = 0.03
+    l1: float = 0.3
 
 
 class SparseTrainer(AutoencoderTrainer):
@@ -564,7 +567,7 @@ def sorted_sizes(model: nn.Module) -> list[float]:
 if MAIN:
     sizes = {}
     for l1 in (0.0, 0.3):
-        sparse = SparseTrainer(SparseArgs(l1=l1)).train()
+        sparse = SparseTrainer(SparseArgs(l1=l1, epochs=12, batch_size=128)).train()
         sizes[f"l1 = {l1}"] = sorted_sizes(sparse)
     plot_values(sizes, x="latent numbers of a digit, the largest first", y="size").show()
 
@@ -664,7 +667,7 @@ class HierarchicalVAETrainer(VAETrainer):
 
 
 if MAIN:
-    args = VAEArgs(latent_dim_size=10, wandb_project="day5-hierarchical-vae")
+    args = VAEArgs(wandb_project="day5-hierarchical-vae", latent_dim_size=10)
     hierarchical = HierarchicalVAETrainer(args).train()
     with torch.inference_mode():
         new_digits = hierarchical.sample(torch.randn(20, 2, device=pick_device()))

@@ -17,14 +17,15 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from part2_cnns.utils import MNIST_STATISTICS, Pictures, pick_device
 
 from arena_lab.paths import STATE
-from part2_cnns.utils import MNIST_STATISTICS, Pictures, pick_device
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-    import torch
     from torch import Tensor, nn
+
+    from arena_lab.data import Digits
 
 RUNS = STATE / "trainings"  # a folder for each project, and in it one for each run
 
@@ -46,15 +47,20 @@ def load_digits(train: bool = True) -> Pictures:
     """
     import torch
 
-    from arena_lab.data import digits
-
-    data = digits()
+    data = _digits()
     images, labels = (
         (data.train_images, data.train_labels) if train else (data.test_images, data.test_labels)
     )
     pixels = torch.from_numpy(np.ascontiguousarray(images[:, None]))
     names = [str(digit) for digit in range(10)]
     return Pictures(pixels, torch.from_numpy(labels), MNIST_STATISTICS, names)
+
+
+@functools.cache
+def _digits() -> "Digits":
+    from arena_lab.data import digits
+
+    return digits()
 
 
 @functools.cache
@@ -86,9 +92,9 @@ def grey_levels(images: "Tensor") -> "Tensor":
 def fit_sizes(args: Any, n_pictures: int, n_expected: int = 60_000) -> Any:
     """Give settings with sizes that fit the number of pictures; a line says what was chosen.
 
-    With fewer pictures than expected batches get smaller and epochs more, so that a network takes
-    as many steps as it would with all. What somebody has set to another value than its default
-    stays as it is.
+    With fewer pictures than expected batches get smaller and epochs twice as many, or a network
+    would take too few steps to learn anything. Who has set one of the two to another value than its
+    default gets what was set.
 
     Args:
         args: A dataclass with `batch_size` and `epochs`.
@@ -99,13 +105,10 @@ def fit_sizes(args: Any, n_pictures: int, n_expected: int = 60_000) -> Any:
     chosen = (args.batch_size, args.epochs)
     if n_pictures >= n_expected or chosen != (defaults["batch_size"], defaults["epochs"]):
         return args
-    n_steps = -(-n_expected // args.batch_size) * args.epochs
-    batch_size = min(args.batch_size, 128)
-    epochs = -(-n_steps // -(-n_pictures // batch_size))
+    batch_size, epochs = min(args.batch_size, 128), 2 * args.epochs
     print(
-        f"There are {n_pictures:,} pictures instead of {n_expected:,}: {epochs} epochs in batches "
-        f"of {batch_size} instead of {args.epochs} in batches of {args.batch_size}, "
-        f"as many steps ({n_steps:,})."
+        f"There are {n_pictures:,} pictures, not {n_expected:,}: {epochs} epochs in batches of "
+        f"{batch_size} instead of {args.epochs} in batches of {args.batch_size}."
     )
     return dataclasses.replace(args, batch_size=batch_size, epochs=epochs)
 
@@ -220,7 +223,7 @@ class Run:
     def log(self, **values: Any) -> None:
         """Note numbers of this step, such as losses: stored, drawn, and sent to the tracker."""
         step = self.now
-        numbers = {name: float(value) for name, value in values.items()}
+        numbers = {n: float(v.detach() if hasattr(v, "detach") else v) for n, v in values.items()}
         for name, number in numbers.items():
             self.history.setdefault(name, []).append((step, number))
         if self._bar is not None:
@@ -343,7 +346,7 @@ class Run:
 
 
 class KeptBatches:
-    """A loader whose run knows how far it is: a loop over it is one epoch, or what is left of it."""
+    """A loader whose run knows how far it is: a loop over it is one epoch, or the rest of one."""
 
     def __init__(self, run: Run, pictures: Any, batch_size: int, shuffle: bool) -> None:
         self.run, self.pictures = run, pictures
