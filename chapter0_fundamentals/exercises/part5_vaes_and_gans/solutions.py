@@ -21,6 +21,7 @@ from part5_vaes_and_gans.utils import (
     load_dataset,
     load_digits,
     looking_at,
+    plot_counts,
     plot_values,
     prepare,
     visualise_input,
@@ -116,12 +117,15 @@ class AutoencoderTrainer:
         self.trainset = load_dataset(args.dataset)
         self.args = fit_sizes(args, len(self.trainset))
         self.run = Run(self.args)
-        model = Autoencoder(self.args.latent_dim_size, self.args.hidden_dim_size)
-        self.model = prepare(model, own_layers=args.own_layers)
+        self.model = prepare(self.make_model(), own_layers=args.own_layers)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=args.lr, betas=args.betas)
         self.run.keep(model=self.model, optimizer=self.optimizer)
         self.trainloader = self.run.batches(self.trainset, self.args.batch_size)
         self.step = self.run.step
+
+    def make_model(self) -> nn.Module:
+        """Give the model that is trained, with random weights."""
+        return Autoencoder(self.args.latent_dim_size, self.args.hidden_dim_size)
 
     def training_step(self, img: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, ""]:
         """Take one step of the optimizer on a batch.
@@ -142,7 +146,7 @@ class AutoencoderTrainer:
         """Store and show held-out digits, what the model makes of them, and its latent space."""
         log_pictures(self.run, self.model, lambda img: self.model(img))
 
-    def train(self) -> Autoencoder:
+    def train(self) -> nn.Module:
         """Train for `args.epochs` epochs, and give the model.
 
         After each step `step` counts it and `run.log(loss=...)` notes the loss; every
@@ -535,7 +539,16 @@ class SparseArgs(AutoencoderArgs):
 
 
 class SparseTrainer(AutoencoderTrainer):
-    """Train an Autoencoder with many latent numbers, few of which shall be in use at a time."""
+    """Train an Autoencoder with many latent numbers, few of which shall be in use at a time.
+
+    Its encoder ends in a ReLU, so that a number that is not in use is zero.
+    """
+
+    def make_model(self) -> nn.Module:
+        """Give the model that is trained, with random weights."""
+        model = super().make_model()
+        model.encoder = nn.Sequential(model.encoder, nn.ReLU())
+        return model
 
     def training_step(self, img: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, ""]:
         """Take one step on a batch.
@@ -554,22 +567,18 @@ class SparseTrainer(AutoencoderTrainer):
         ### END SOLUTION
 
 
-def sorted_sizes(model: nn.Module) -> list[float]:
-    """Give the mean size of a digit's largest latent number, of its second largest, and so on.
-
-    As shares of the largest.
-    """
+def n_in_use(model: nn.Module) -> list[int]:
+    """Give how many latent numbers of each of 1,000 new digits are not zero."""
     latents = latents_of(model, load_digits(train=False).images[:1000])
-    sizes = latents.abs().sort(descending=True).values.mean(0)
-    return (sizes / sizes[0]).tolist()
+    return (latents > 0).sum(1).tolist()
 
 
 if MAIN:
-    sizes = {}
     for l1 in (0.0, 0.3):
         sparse = SparseTrainer(SparseArgs(l1=l1, epochs=12, batch_size=128)).train()
-        sizes[f"l1 = {l1}"] = sorted_sizes(sparse)
-    plot_values(sizes, x="latent numbers of a digit, the largest first", y="size").show()
+        counts = n_in_use(sparse)
+        print(f"l1 = {l1}: of 64 latent numbers a digit uses {sum(counts) / len(counts):.1f}")
+        plot_counts(counts, x="latent numbers in use", title=f"l1 = {l1}").show()
 
 
 # %%
@@ -667,7 +676,8 @@ class HierarchicalVAETrainer(VAETrainer):
 
 
 if MAIN:
-    args = VAEArgs(wandb_project="day5-hierarchical-vae", latent_dim_size=10)
+    sizes = {"latent_dim_size": 10, "epochs": 12, "batch_size": 128}
+    args = VAEArgs(wandb_project="day5-hierarchical-vae", **sizes)
     hierarchical = HierarchicalVAETrainer(args).train()
     with torch.inference_mode():
         new_digits = hierarchical.sample(torch.randn(20, 2, device=pick_device()))

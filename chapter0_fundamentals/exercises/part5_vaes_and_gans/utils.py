@@ -650,6 +650,15 @@ def plot_values(
     return figure
 
 
+def plot_counts(counts: Sequence[int], x: str, title: str = "") -> "go.Figure":
+    """Show how often each count occurs."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(go.Histogram(x=list(counts), xbins={"size": 1}))
+    figure.update_layout(xaxis_title=x, yaxis_title="pictures", title=title or None, height=300)
+    return figure
+
+
 def display_data(x: "Tensor", nrows: int, title: str = "") -> "go.Figure":
     """Show pictures in so many rows; the smallest number is black, the largest white.
 

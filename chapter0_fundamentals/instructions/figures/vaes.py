@@ -73,7 +73,7 @@ def train_others() -> dict[str, np.ndarray]:
         found |= {"noisy": levels(noisy), "denoised": levels(denoiser(noisy))}
     for l1 in L1:
         sparse = ours.SparseTrainer(ours.SparseArgs(l1=l1, **sizes)).train()
-        found[f"sizes_{l1}"] = np.array(ours.sorted_sizes(sparse))
+        found[f"in_use_{l1}"] = np.array(ours.n_in_use(sparse), np.uint8)
     args = ours.VAEArgs(latent_dim_size=10, **sizes)
     hierarchical = ours.HierarchicalVAETrainer(args).train()
     with ours.looking_at(hierarchical):
