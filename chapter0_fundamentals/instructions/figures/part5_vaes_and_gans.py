@@ -37,7 +37,7 @@ def _panel(board: Board, box: tuple[float, float, float, float]) -> Axes:
 
 
 def _digit(board: Board, x: float, y: float, size: float, image: np.ndarray) -> None:
-    """Draw a digit with its upper left corner at (x, y), as three shades."""
+    """Draw a digit with its upper left corner at (x, y), as two shades."""
     places = (np.arange(28) + 0.5) * size / 28
     if image.max() < 20:
         return
@@ -45,11 +45,11 @@ def _digit(board: Board, x: float, y: float, size: float, image: np.ndarray) -> 
         x + places,
         y - places,
         image.astype(float),
-        levels=[40, 90, 150, 256],
+        levels=[55, 130, 256],
         colors=[board.theme.ink],
         alpha=1.0,
         zorder=3,
-    ).set_alpha([0.25, 0.55, 0.95])
+    ).set_alpha([0.35, 0.95])
 
 
 def _pixels(board: Board, x: float, y: float, size: float, image: np.ndarray) -> None:
