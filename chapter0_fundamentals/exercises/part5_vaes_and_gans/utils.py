@@ -200,9 +200,14 @@ class Run:
 
         self._kept = parts
         path = self.folder / _CHECKPOINT
-        if not path.exists():
+        if not (getattr(self.args, "resume", False) and path.exists()):
             return
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # what pickle and zip raise for damaged bytes
+            raise ValueError(
+                f"{path} is damaged; remove {self.folder}, and the run before it is resumed"
+            ) from error
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
         self._state = state
