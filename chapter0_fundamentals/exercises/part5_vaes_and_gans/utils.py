@@ -465,7 +465,8 @@ def looking_at(model: "nn.Module") -> Iterator[None]:
 def prepare(model: "nn.Module", *, own_layers: bool = False) -> "nn.Module":
     """Bring a model to the device that trains it; by choice with the learner's own layers.
 
-    torch's convolutions are faster where the channels of a pixel lie side by side in memory.
+    torch's may be faster where the channels of a pixel lie side by side in memory; what it makes
+    here, `benchmarks/layers.py` measures.
     """
     import torch
 
