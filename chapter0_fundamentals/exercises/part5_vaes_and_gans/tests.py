@@ -1,6 +1,7 @@
 """Checks of 0.5 VAEs & GANs: expected values come from torch, from draws, or are worked by hand."""
 
 import contextlib
+import functools
 import io
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 import torch._dynamo
 import torch.nn.functional as F
 from torch import nn
+from tqdm import tqdm
 
 from arena_lab.checks import call, checks, expect, fail, require
 
@@ -141,6 +143,8 @@ def kept_aside(pictures):
         tempfile.TemporaryDirectory() as folder,
         patch.object(utils, "RUNS", Path(folder)),
         patch.object(utils.Run, "figure"),
+        patch.object(utils, "in_notebook", lambda: False),
+        patch("tqdm.auto.tqdm", functools.partial(tqdm, disable=True)),
         patch.object(utils, "load_digits", lambda train=True: few),
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),

@@ -633,7 +633,7 @@ def plot_history(history: Mapping[str, Sequence[tuple[int, float]]]) -> "go.Figu
     return figure
 
 
-def _show_sheet(pixels: np.ndarray, title: str) -> "go.Figure":
+def _figure_of_sheet(pixels: np.ndarray, title: str) -> "go.Figure":
     import plotly.graph_objects as go
 
     png = base64.b64encode(as_png(pixels, 3)).decode()
@@ -665,7 +665,7 @@ def plot_counts(counts: Sequence[int], x: str, title: str = "") -> "go.Figure":
     return figure
 
 
-def display_data(x: "Tensor", nrows: int, title: str = "") -> "go.Figure":
+def display_data(x: "Tensor", nrows: int, title: str = "") -> None:
     """Show pictures in so many rows; the smallest number is black, the largest white.
 
     Args:
@@ -675,9 +675,7 @@ def display_data(x: "Tensor", nrows: int, title: str = "") -> "go.Figure":
     """
     low, high = x.min(), x.max()
     images = (x - low) / (high - low).clamp(min=1e-9)
-    figure = _show_sheet(sheet(images, -(-len(x) // nrows)), title)
-    figure.show()
-    return figure
+    _figure_of_sheet(sheet(images, -(-len(x) // nrows)), title).show()
 
 
 def visualise_output(
@@ -694,7 +692,7 @@ def visualise_output(
     n = round(len(output) ** 0.5)
     spread = grid_latent.max(0).values - grid_latent.min(0).values
     across, down = (int(i) for i in spread.topk(2).indices.sort().values)
-    figure = _show_sheet(sheet(grey_levels(output), n), title)
+    figure = _figure_of_sheet(sheet(grey_levels(output), n), title)
     pitch = 3 * (output.shape[-1] + 2)
     places = [pitch * (i + 0.5) for i in range(n)]
     latents = grid_latent.reshape(n, n, -1).cpu()
