@@ -45,12 +45,12 @@ def progress(c: Context) -> None:
     run()
 
 
-@task
-def watch(c: Context, section: str) -> None:
+@task(help={"section": "only this section; by default the one that you save"})
+def watch(c: Context, section: str = "") -> None:
     """Check what you just saved, at once, on every save."""
     from arena_lab.commands import watch as run
 
-    run(section)
+    run(section or None)
 
 
 @task
@@ -85,6 +85,19 @@ def reset(c: Context, name: str) -> None:
     run(name)
 
 
+@task(
+    help={
+        "source": "a folder or zip file with the new course, where it was not cloned with git",
+        "check": "only tell what would change",
+    }
+)
+def update(c: Context, source: str = "", check: bool = False) -> None:
+    """Fetch the newest course; what you wrote stays, and is copied first."""
+    from arena_lab.commands import update as run
+
+    run(source or None, check=check)
+
+
 @task
 def starters(c: Context, section: str = "", check: bool = False) -> None:
     """Write answers.py where none was begun; --check only tells which is out of date."""
@@ -114,6 +127,16 @@ def lab(c: Context, port: str = "", browser: bool = True) -> None:
     from arena_lab.lab import start
 
     command(start)(port or None, browser=browser)
+
+
+@task(
+    help={"json": "print JSON", "fix": "mend what can be mended safely"},
+)
+def doctor(c: Context, json: bool = False, fix: bool = False) -> None:
+    """Say whether this machine, or this container, is fit for the lab."""
+    from arena_lab.doctor import report
+
+    sys.exit(report(as_json=json, fix=fix))
 
 
 @task(
@@ -153,3 +176,29 @@ def lock(c: Context, upgrade: bool = False) -> None:
     from arena_lab.commands import lock as run
 
     run(upgrade=upgrade)
+
+
+@task(
+    help={
+        "section": "only this section, e.g. 0.4",
+        "exercise": "only this exercise of it",
+        "all": "every mutant instead of a sample; writes the section's score",
+        "sample": "how many mutants of each section",
+        "seed": "which sample",
+        "workers": "how many run side by side",
+    }
+)
+def mutate(
+    c: Context,
+    section: str = "",
+    exercise: str = "",
+    all: bool = False,
+    sample: int = 100,
+    seed: int = 0,
+    workers: int = 2,
+) -> None:
+    """Change the solutions in small ways, and list the changes that no test notices."""
+    from arena_lab.commands import mutate as run
+
+    size = None if all else sample
+    run(section or None, exercise or None, size=size, seed=seed, workers=workers)

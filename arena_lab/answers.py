@@ -3,16 +3,23 @@
 import __future__
 
 import ast
+import contextlib
 import functools
 import io
 import linecache
+import re
+import signal
 import sys
 import tokenize
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
 
 from arena_lab.cells import Cell, defined_names, split
+
+# What a statement at the top level may take.
+LOADING_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -39,18 +46,27 @@ class Answers:
 def read_source(path: Path) -> str:
     """Read a script as Python does: encoding declaration, byte-order mark, any line ends.
 
+    A byte that is not in the encoding becomes a lone surrogate: it spoils its own cell alone.
+
     Raises:
-        SyntaxError: The bytes are not in the encoding that they should be in.
+        SyntaxError: There is no such encoding, or the first lines are not in it.
     """
     data = path.read_bytes()
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    try:
-        return io.IncrementalNewlineDecoder(None, translate=True).decode(data.decode(encoding))
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise SyntaxError(
-            f"line {line} holds a byte that is not {encoding}; save the file as UTF-8"
-        ) from None
+    text = data.decode(encoding, "surrogateescape")
+    return io.IncrementalNewlineDecoder(None, translate=True).decode(text)
+
+
+def encoded_like(before: bytes, text: str) -> bytes:
+    """Give a script's new text with the encoding, byte-order mark and line ends it had before.
+
+    Raises:
+        UnicodeEncodeError: The encoding that the script declares cannot hold the text.
+    """
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(before).readline)
+    return text.replace("\n", "\r\n" if b"\r\n" in before else "\n").encode(
+        encoding, "surrogateescape"
+    )
 
 
 @dataclass(frozen=True)
@@ -61,6 +77,7 @@ class Step:
     line: int
     code: CodeType | None
     error: Exception | None = None
+    limit: float = 0.0  # seconds; none for what imports or defines
 
 
 def compiled(path: Path, text: str) -> list[Step]:
@@ -78,6 +95,7 @@ def compiled(path: Path, text: str) -> list[Step]:
 @functools.lru_cache(maxsize=2048)
 def _compile_cell(path: Path, cell: Cell, flags: int) -> tuple[tuple[Step, ...], int]:
     try:
+        _require_decoded(cell)
         # Empty lines before it: the line numbers must be those of the whole file.
         body = ast.parse("\n" * (cell.line - 1) + cell.text, filename=str(path)).body
     except Exception as error:  # also ValueError for a null byte, MemoryError for deep nesting
@@ -87,6 +105,13 @@ def _compile_cell(path: Path, cell: Cell, flags: int) -> tuple[tuple[Step, ...],
         flags |= _future_flags(node)
         steps.append(_step(node, path, flags))
     return tuple(steps), flags
+
+
+def _require_decoded(cell: Cell) -> None:
+    stray = re.search("[\ud800-\udfff]", cell.text)
+    if stray:
+        line = cell.line + cell.text[: stray.start()].count("\n")
+        raise SyntaxError(f"line {line} holds a byte that is not UTF-8; save the file as UTF-8")
 
 
 def load(path: Path, module_name: str) -> Answers:
@@ -107,20 +132,43 @@ def load(path: Path, module_name: str) -> Answers:
             if step.error:
                 raise step.error
             if step.code:
-                exec(step.code, module.__dict__)
+                with _within(step.limit):
+                    exec(step.code, module.__dict__)
         except BaseException as error:  # a learner's cell may raise anything, SystemExit too
             answers.broken.append(Broken(step.names, step.line, error))
     return answers
 
 
+@contextlib.contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """End what takes longer: a cell that trains would cost each test of the file its time."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError(f"it runs longer than {seconds:g} s; put it under `if MAIN:`")
+
+    before = signal.signal(signal.SIGALRM, end) if seconds else None
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        if seconds:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
 def _step(node: ast.stmt, path: Path, flags: int) -> Step:
     names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and type(n.ctx) is ast.Store}
     names.update(defined_names(node))
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        names.update((a.asname or a.name).partition(".")[0] for a in node.names)
     try:
         code = compile(ast.Module([node], []), str(path), "exec", flags, dont_inherit=True)
     except Exception as error:
         return Step(tuple(names), node.lineno, None, error)
-    return Step(tuple(names), node.lineno, code)
+    quick = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
+    return Step(
+        tuple(names), node.lineno, code, limit=0.0 if isinstance(node, quick) else LOADING_S
+    )
 
 
 def _future_flags(node: ast.stmt) -> int:

@@ -1,6 +1,7 @@
 """Check a section's answers: each test in a child of its own, and a verdict for each exercise."""
 
 import ast
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -9,19 +10,18 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arena_lab import cells, checks, isolation
-from arena_lab.answers import Answers, Broken, compiled, load, read_source
+from arena_lab import cells, checks, isolation, trial
+from arena_lab.answers import compiled, read_source
 from arena_lab.catalogue import Exercise, Section, make_importable
 from arena_lab.errors import LabError
 from arena_lab.starters import cut
 
-PASSED, FAILED, NOT_STARTED, WAITING = "passed", "failed", "not started", "waiting"
+PASSED, FAILED, WAITING, NOT_STARTED = trial.PASSED, trial.FAILED, trial.WAITING, "not started"
 
 # Most of the machine's memory is the learner's; a test that needs more than this has gone wrong.
 _MEMORY = 8 << 30
@@ -137,26 +137,27 @@ def run(
         if not set(e.names) <= unwritten
     ]
     done: dict[str, list[TestVerdict]] = {e.name: [] for e in wanted}
-    outcomes = isolation.run_all(
+    children = isolation.run_all(
         jobs, workers=_workers(), memory=_memory(), interrupted=interrupted
     )
-    for exercise in wanted:
-        mine = done[exercise.name]
-        if set(exercise.names) <= unwritten:
-            yield _verdict(exercise, NOT_STARTED, [])
-            continue
-        while len(mine) < len(tests[exercise.name]):
-            ended = next(outcomes, None)
-            if ended is None:
-                return
-            name, number, outcome = ended
-            done[name].append(_test_verdict(tests[name][number], outcome, path))
-        yield _verdict(exercise, _status(mine), mine)
+    with contextlib.closing(children) as outcomes:
+        for exercise in wanted:
+            mine = done[exercise.name]
+            if set(exercise.names) <= unwritten:
+                yield _verdict(exercise, NOT_STARTED, [])
+                continue
+            while len(mine) < len(tests[exercise.name]):
+                ended = next(outcomes, None)
+                if ended is None:
+                    return
+                name, number, outcome = ended
+                done[name].append(_test_verdict(tests[name][number], outcome, path))
+            yield _verdict(exercise, _status(mine), mine)
 
 
 def _step(check: Check, path: Path, module_name: str) -> isolation.Step:
     # Each test gets the answers anew: what one changes in them is not there for the next.
-    return isolation.Step(functools.partial(_run_check, check, path, module_name), check.timeout)
+    return isolation.Step(functools.partial(trial.run, check, path, module_name), check.timeout)
 
 
 def not_started(section: Section) -> set[str]:
@@ -180,104 +181,6 @@ def _shapes(text: str) -> dict[str, str]:
         else:
             found |= {name: d.shape for name, d in defined.items()}
     return found
-
-
-# --- in the child -----------------------------------------------------------------------------
-
-
-def _run_check(check: Check, path: Path, module_name: str) -> dict[str, Any]:
-    """Load the answers, run one test on them, and report what JSON can hold."""
-    answers = load(path, module_name)
-    try:
-        check.function(*(_hand_in(answers, name) for name in check.parameters))
-    except checks.WrongAnswer as wrong:
-        return _report(FAILED, wrong.sentence, wrong.details, wrong, path)
-    except _Unavailable as missing:
-        return _report(FAILED, str(missing), missing.details, None, path)
-    except NotImplementedError as error:
-        return _unwritten(check, error, path)
-    except BaseException as error:  # a learner's code may raise anything
-        return _raised(check, error, path)
-    return {"status": PASSED}
-
-
-class _Unavailable(Exception):
-    """The test asks for a name that the answers do not define."""
-
-    def __init__(self, sentence: str, *details: tuple[str, str]) -> None:
-        super().__init__(sentence)
-        self.details = list(details)
-
-
-def _hand_in(answers: Answers, name: str) -> Any:
-    if name in answers.module.__dict__:
-        return answers.module.__dict__[name]
-    broken = answers.why_missing(name)
-    if broken is None:
-        raise _Unavailable(f"{name} is not defined in {Path(answers.module.__file__ or '').name}")
-    raise _Unavailable(f"{name} could not be loaded: {_one_line(broken.error)}", *_place(broken))
-
-
-def _place(broken: Broken) -> list[tuple[str, str]]:
-    error = broken.error
-    if isinstance(error, SyntaxError) and error.lineno:
-        pointer = " " * max((error.offset or 1) - 1, 0) + "^"
-        return [("line", f"{error.lineno}\n{(error.text or '').rstrip()}\n{pointer}")]
-    return [("line", str(broken.line))]
-
-
-def _unwritten(check: Check, error: NotImplementedError, path: Path) -> dict[str, Any]:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    where = _innermost_definition(path, frames[-1].lineno or 0) if frames else None
-    if where is None or where in check.exercise.names:
-        name = where or check.exercise.name
-        return _report(FAILED, f"{name} still raises NotImplementedError", [], error, path)
-    return _report(WAITING, f"this needs {where}, which is not written yet", [], None, path)
-
-
-def _innermost_definition(path: Path, line: int) -> str | None:
-    for cell in reversed(cells.split(read_source(path))):
-        if cell.line <= line:
-            found = cells.definitions("\n" * (cell.line - 1) + cell.text)
-            return next((n for n, d in found.items() if d.first <= line <= d.last), None)
-    return None
-
-
-def _raised(check: Check, error: BaseException, path: Path) -> dict[str, Any]:
-    what = check.exercise.name
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-        sentence = f"{what} asked for more memory than a test may use"
-    elif isinstance(error, RecursionError):
-        sentence = f"{what} calls itself without end (RecursionError)"
-    elif isinstance(error, SystemExit):
-        sentence = f"{what} calls exit: an answer must return, not end the program"
-    else:
-        sentence = f"{what} raised {_one_line(error)}"
-    details = [("while", note) for note in getattr(error, "__notes__", [])]
-    return _report(FAILED, sentence, details, error, path)
-
-
-def _report(
-    status: str,
-    sentence: str,
-    details: list[tuple[str, str]],
-    error: BaseException | None,
-    path: Path,
-) -> dict[str, Any]:
-    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
-    own = [f"line {f.lineno}, in {f.name}: {f.line}" for f in frames if f.filename == str(path)]
-    return {
-        "status": status,
-        "sentence": sentence,
-        "details": details,
-        "where": own if len(own) <= 6 else [*own[:2], "…", *own[-3:]],
-    }
-
-
-def _one_line(error: BaseException) -> str:
-    text = str(error.msg if isinstance(error, SyntaxError) else error).strip()
-    name = type(error).__name__
-    return f"{name}: {text.splitlines()[0]}" if text else name
 
 
 # --- in the parent ----------------------------------------------------------------------------

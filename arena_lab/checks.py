@@ -5,6 +5,7 @@ property that does not hold, then shows the call, what came back, and what was e
 """
 
 import functools
+import html
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -34,6 +35,7 @@ class WrongAnswer(AssertionError):
         super().__init__(sentence)
         self.sentence = sentence
         self.details = list(details)
+        self._is_shown = False
 
     def __str__(self) -> str:
         width = max((len(label) for label, _ in self.details), default=0)
@@ -45,7 +47,42 @@ class WrongAnswer(AssertionError):
 
     def _render_traceback_(self) -> list[str]:
         """Show a learner in a notebook the explanation alone (IPython asks for this)."""
-        return [f"Wrong answer: {self}"]
+        if not _shows_html():
+            return [f"Wrong answer: {self}"]
+        from IPython.display import display
+
+        # A frontend takes the richest form that it knows; the error itself stays one line. The
+        # kernel asks for that twice.
+        if not self._is_shown:
+            self._is_shown = True
+            display({"text/html": self._repr_html_(), "text/plain": str(self)}, raw=True)  # type: ignore[no-untyped-call]
+        return [f"Wrong answer: {self.sentence}"]
+
+    def _repr_html_(self) -> str:
+        """Give the explanation for a notebook; its colours are those of the theme."""
+        rows = "".join(
+            f'<tr style="background: none"><th style="{_LABEL}">{html.escape(label)}</th>'
+            f'<td style="text-align: left"><pre style="{_VALUE}">{html.escape(text)}</pre></td>'
+            "</tr>"
+            for label, text in self.details
+        )
+        return (
+            f'<div role="alert" style="{_BOX}"><strong>✗ {html.escape(self.sentence)}</strong>'
+            f'<table style="{_TABLE}">{rows}</table></div>'
+        )
+
+
+_BOX = "border-left: 4px solid var(--jp-error-color1, #d32f2f); padding: 0.4em 0.8em"
+_TABLE = "margin: 0.5em 0 0; border: none; color: inherit; font-size: inherit"
+_LABEL = "text-align: left; vertical-align: top; font-weight: normal; opacity: 0.7"
+_VALUE = "margin: 0; background: none; color: inherit; white-space: pre-wrap"
+
+
+def _shows_html() -> bool:
+    """Tell whether this is a notebook's kernel; a terminal shows text alone."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return hasattr(shell, "kernel")
 
 
 def checks(exercise: str, *, timeout: float = DEFAULT_TIMEOUT) -> Callable[[Callable], Callable]:
@@ -60,7 +97,12 @@ def checks(exercise: str, *, timeout: float = DEFAULT_TIMEOUT) -> Callable[[Call
         @functools.wraps(test)
         def run(*args: Any, **kwargs: Any) -> None:
             __tracebackhide__ = True
-            test(*args, **kwargs)
+            try:
+                test(*args, **kwargs)
+            except WrongAnswer as wrong:
+                if by_hand:
+                    wrong.details += _where_to_look(test.__module__, exercise)
+                raise
             if by_hand:
                 print(f"✓ {test.__name__} passed")
 
@@ -68,6 +110,19 @@ def checks(exercise: str, *, timeout: float = DEFAULT_TIMEOUT) -> Callable[[Call
         return run
 
     return decorate
+
+
+def _where_to_look(module: str, exercise: str) -> list[tuple[str, str]]:
+    """Name the place on the page, where the test belongs to a section of the course."""
+    from arena_lab import catalogue, report
+    from arena_lab.errors import LabError
+
+    try:
+        package = module.rpartition(".")[0]
+        section = next(s for s in catalogue.sections() if s.package == package)
+        return [("look at", report.where_to_look(section, section.find(exercise)))]
+    except (StopIteration, LabError, OSError):
+        return []
 
 
 class Call:

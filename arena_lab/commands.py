@@ -50,13 +50,7 @@ def test(
     from arena_lab import checking, progress, report
 
     verdicts = []
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
+    with _bar(console) as bar:
         step = bar.add_task(f"{section.number} {section.title}", total=len(exercises))
         for verdict in checking.run(section, exercises, solutions=solutions):
             verdicts.append(verdict)
@@ -75,6 +69,11 @@ def test(
             console.print(f"Note: {error}", style="yellow")
     if not report.is_success(verdicts):
         raise Exit(code=1)
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=console, transient=True)
 
 
 @command
@@ -107,7 +106,7 @@ def list_sections(section_number: str | None) -> None:
 
 @command
 def progress() -> None:
-    """Print a bar for each section from the stored verdicts."""
+    """Print a bar for each section, and the minutes spent on what was begun."""
     from arena_lab import progress as stored
 
     console = Console()
@@ -118,7 +117,10 @@ def progress() -> None:
         passed = sum(verdicts.get(e.name, {}).get("status") == "passed" for e in required)
         filled = round(20 * passed / max(len(required), 1))
         bar = f"[green]{'━' * filled}[/][dim]{'━' * (20 - filled)}[/]"
-        table.add_row(section.number, section.title, bar, f"{passed} of {len(required)}")
+        spent = stored.minutes_spent(section)
+        planned = sum(e.minutes for e in section.exercises if e.name in spent)
+        time = f"{sum(spent.values()):.0f} of about {planned} minutes" if spent else ""
+        table.add_row(section.number, section.title, bar, f"{passed} of {len(required)}", time)
     console.print(table)
 
 
@@ -143,7 +145,7 @@ def starters(section_number: str | None, *, check: bool) -> None:
         begun = sorted(names - not_started(section)) if exists else []
         if begun:
             raise LabError(f"{name} holds answers ({', '.join(begun[:4])}): left as it is")
-        kept = replace_answers(section, text)
+        kept = replace_answers(section.answers, text)
         print(f"wrote {name}" + (f"; the old one is {kept.relative_to(ROOT)}" if kept else ""))
     if check and stale:
         raise Exit(f"out of date: {', '.join(stale)}. Run: invoke starters", code=1)
@@ -157,13 +159,13 @@ def _write(path: Path, text: str) -> None:
 
 
 @command
-def watch(section_number: str) -> None:
+def watch(section_number: str | None) -> None:
     """Check on every save, until the learner quits."""
-    section = catalogue.find_section(section_number)
+    chosen = [catalogue.find_section(section_number)] if section_number else catalogue.sections()
     isolation.one_thread()
     from arena_lab.watch import watch as run
 
-    run(section, Console())
+    run(chosen, Console())
 
 
 @command
@@ -208,6 +210,35 @@ def reset(name: str) -> None:
 
 
 @command
+def update(source: str | None, *, check: bool) -> None:
+    """Bring the course up to date, and say what came of each exercise."""
+    from arena_lab.update import update as run
+
+    done = run(ROOT, source, check=check)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, merged in done.answers.items():
+        for said, names in (
+            ("is new", [n for n in merged.added if n not in merged.renamed]),
+            ("has a new stub; it was not begun", merged.renewed),
+            ("changed in the course; yours is kept, compare it with the page", merged.kept),
+            ("is no longer in the course; what you wrote is kept", merged.gone),
+            ("is no longer in the course; it was not begun", merged.removed),
+        ):
+            for exercise in names:
+                table.add_row(Path(name).parent.name, exercise, said)
+        for exercise, before in merged.renamed.items():
+            table.add_row(Path(name).parent.name, exercise, f"is the new name of {before}")
+    console = Console()
+    console.print(table)
+    what = "would change" if check else "brought up to date"
+    print(f"{len(done.answers)} answers.py, {len(done.files)} other files {what}")
+    for path in done.backups[:1]:
+        print(f"{len(done.backups)} copies of what stood there: {path.parent.parent}")
+    if done.merged_commits:
+        print("Your branch has commits of its own: they and the course are joined by a new one")
+
+
+@command
 def lock(*, upgrade: bool) -> None:
     """Compile both locks."""
     from arena_lab.lock import compile_locks
@@ -240,3 +271,37 @@ def notebooks(section_number: str | None, folder: Path, *, run: bool) -> None:
     for section in chosen:
         for path in write(section, folder, run=run):
             print(path, flush=True)
+
+
+@command
+def mutate(
+    section_number: str | None,
+    exercise_name: str | None,
+    *,
+    size: int | None,
+    seed: int,
+    workers: int,
+) -> None:
+    """Try mutants of the solutions; exit code 0 only if enough are killed in every section."""
+    if exercise_name and not section_number:
+        raise LabError("--exercise needs --section: which of them?")
+    isolation.one_thread()
+    from arena_lab import mutation, report
+
+    console = Console()
+    chosen = [catalogue.find_section(section_number)] if section_number else catalogue.sections()
+    scores = []
+    for section in chosen:
+        names = section.find(exercise_name).names if exercise_name else ()
+        every = [m for m in mutation.mutants(section) if not names or m.name in names]
+        some = every if size is None else mutation.sample(every, size, seed)
+        with _bar(console) as bar:
+            step = bar.add_task(f"{section.number} {section.title}", total=len(some))
+            tried = functools.partial(bar.advance, step)
+            scores.append(mutation.score(section, some, workers=workers, tried=tried))
+        report.show_survivors(console, scores[-1])
+        if size is None and not exercise_name:
+            print(f"wrote {mutation.write_score(scores[-1]).relative_to(ROOT)}")
+    console.print(report.score_table(scores))
+    if any(score.share < mutation.GOAL for score in scores):
+        raise Exit(code=1)

@@ -1,4 +1,4 @@
-"""Start and stop the container: `python3 -m arena_lab.compose up|down|shell|build`.
+"""The container: `python3 -m arena_lab.compose up|down|shell|build|bundle|unbundle`.
 
 Runs on the host before there is an environment, so: standard library only, Python 3.9 or later.
 `up` and `build` leave their findings in .env, after which `docker compose up` does the same.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import json
 import os
 import re
 import shutil
@@ -18,11 +19,11 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena_lab import gpu, image
+from arena_lab import bundle, gpu, image
 from arena_lab.errors import LabError
 from arena_lab.image import ENV, assignments, capture, read, setting
 from arena_lab.lab import token
@@ -257,16 +258,17 @@ def _choose_port(asked: int | None) -> int:
         )
     before = setting("ARENA_LAB_PORT")
     port = int(wanted or ours or (before if before.isdecimal() else _PORT))
-    if port == ours or _is_free(port):
+    if port == ours or is_free(port):
         return port
     free = _next_free(port)
     if wanted:
-        raise LabError(f"{_who_has(port)}; take another: ./inv up --port {free}")
-    print(f"{_who_has(port)}; taking {free}.".capitalize(), flush=True)
+        raise LabError(f"{who_has(port)}; take another: ./inv up --port {free}")
+    print(f"{who_has(port)}; taking {free}.".capitalize(), flush=True)
     return free
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -278,10 +280,10 @@ def _is_free(port: int) -> bool:
 
 def _next_free(port: int) -> int:
     above = range(port + 1, min(port + _PORTS_TO_TRY, 65536))
-    return next((other for other in above if _is_free(other)), _PORT)
+    return next((other for other in above if is_free(other)), _PORT)
 
 
-def _who_has(port: int) -> str:
+def who_has(port: int) -> str:
     """Say who serves a port: a container by its name, else what ss or lsof knows of a process."""
     done = capture(["docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"])
     if name := done.stdout.strip():
@@ -293,6 +295,24 @@ def _who_has(port: int) -> str:
         if shutil.which(command[0]) and (found := re.search(pattern, capture(command).stdout)):
             return f"port {port} is taken by process {found['pid']} ({found['name']})"
     return f"port {port} is taken by another program"
+
+
+def serves_lab(port: int) -> bool:
+    """Tell whether a lab of this checkout has a port: its container, or its JupyterLab."""
+    if shutil.which("docker") and _running_port() == port:
+        return True
+    for file in (STATE / "jupyter" / "runtime").glob("jpserver-*.json"):
+        try:
+            if json.loads(file.read_text(encoding="utf-8"))["port"] == port:
+                return True
+        except (OSError, ValueError, KeyError):
+            continue
+    return False
+
+
+def running() -> list[str]:
+    """Give the containers of this checkout that run; none where there is no Docker."""
+    return _containers("running") if shutil.which("docker") else []
 
 
 def _containers(status: str) -> list[str]:
@@ -334,7 +354,7 @@ def _start(compose: list[str], port: int) -> None:
     ):
         raise _NoDevice(refused[0])
     if re.search(r"port is already allocated|address already in use", said):
-        raise LabError(f"{_who_has(port)}; take another: ./inv up --port {_next_free(port)}")
+        raise LabError(f"{who_has(port)}; take another: ./inv up --port {_next_free(port)}")
     raise LabError(f"the container could not be started: {_last_line(done)}")
 
 
@@ -373,6 +393,16 @@ def _confirm_gpu(compose: list[str]) -> None:
         print("The container has the GPU, but torch cannot use it: ./inv shell, then nvidia-smi.")
 
 
+_COMMANDS: Mapping[str, Callable[..., None]] = {
+    "up": up,
+    "down": down,
+    "shell": shell,
+    "build": build,
+    "bundle": bundle.bundle,
+    "unbundle": bundle.unbundle,
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the commands; an expected fault is one line and exit code 2."""
     parser = argparse.ArgumentParser(prog="./inv", description="The lab in a container.")
@@ -392,8 +422,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("shell", help="open a shell in the running lab")
     building = commands.add_parser("build", help="build the image, and write .env")
     building.add_argument("--tag", help="with the course inside, for a class, under this name")
+    packing = commands.add_parser("bundle", help="write all that a machine offline needs")
+    packing.add_argument("path", nargs="?", type=Path, default=Path(bundle.NAME))
+    packing.add_argument(
+        "--no-fetch", dest="fetch", action="store_false", help="take only the data that is here"
+    )
+    unpacking = commands.add_parser("unbundle", help="load what bundle wrote")
+    unpacking.add_argument("path", type=Path)
     given = vars(parser.parse_args(arguments))
-    command = {"up": up, "down": down, "shell": shell, "build": build}[given.pop("command")]
+    command = _COMMANDS[given.pop("command")]
     try:
         command(**given)
     except LabError as error:

@@ -3,25 +3,22 @@
 Nothing is fetched at import. A file whose checksum is wrong is fetched again, never used.
 """
 
-import functools
 import gzip
 import hashlib
-import logging
+import io
+import json
 import os
-import shutil
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
 
+from arena_lab import hosts
+from arena_lab.fetch import Unreachable, fetch
 from arena_lab.paths import STATE
-
-if TYPE_CHECKING:
-    import pooch
 
 CACHE = Path(os.environ.get("ARENA_LAB_DATA") or STATE / "data")
 
@@ -29,10 +26,6 @@ _WITH_THE_LAB = Path(__file__).parent / "datasets"
 _SUBSET = _WITH_THE_LAB / "mnist_5000.npz"
 _N_TRAIN_OF_SUBSET = 4_000
 
-# After so many seconds without an answer the lab goes on without a network.
-_PATIENCE_S = 5
-
-_MNIST_HOST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _MNIST_SUMS = {
     "train-images-idx3": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
     "train-labels-idx1": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
@@ -41,7 +34,6 @@ _MNIST_SUMS = {
 }
 _MNIST_FILES = {f"{name}-ubyte.gz": checksum for name, checksum in _MNIST_SUMS.items()}
 
-_CIFAR_HOST = "https://www.cs.toronto.edu/~kriz/"
 _CIFAR_FILES = {
     "cifar-10-binary.tar.gz": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 }
@@ -50,9 +42,13 @@ _CIFAR_NAMES = [  # in the order of the labels
     *("dog", "frog", "horse", "ship", "truck"),
 ]
 
-_WEIGHTS_HOST = "https://download.pytorch.org/models/"
 # torchvision's names end in the first eight digits of the file's sha256.
 _WEIGHTS_FILE = "resnet34-b627a593.pth"
+
+_CELEBA = "datasets/nielsr/CelebA-faces"  # on the Hugging Face hub
+_FACE_SIDE = 64
+_N_FACES_TO_TEST = 10_000
+_GALAXIES = _WITH_THE_LAB / "galaxies.npz"
 
 # Two sets, so that a network that has seen one has not seen the other.
 PHOTOGRAPHS = ("astronaut", "cat", "coffee", "flower", "temple")
@@ -71,11 +67,6 @@ class Digits:
     source: str
 
 
-def is_offline() -> bool:
-    """Tell whether the learner wants no network (`ARENA_LAB_OFFLINE=1`)."""
-    return os.environ.get("ARENA_LAB_OFFLINE", "") not in ("", "0")
-
-
 def digits(*, subset: bool = False) -> Digits:
     """Load MNIST, 60,000 digits to train on and 10,000 to test.
 
@@ -88,8 +79,8 @@ def digits(*, subset: bool = False) -> Digits:
     if subset:
         return _digits_of_the_lab("5,000 digits of MNIST that come with the lab")
     try:
-        paths = _fetch("mnist", _MNIST_HOST, _MNIST_FILES)
-    except _Unreachable as error:
+        paths = _fetch("mnist", hosts.MNIST, _MNIST_FILES)
+    except Unreachable as error:
         print(f"The full MNIST is not here ({error}); 5,000 real digits of it stand in.")
         return _digits_of_the_lab("5,000 digits of MNIST that come with the lab")
     arrays = [_read_idx(path) for path in paths]
@@ -122,8 +113,8 @@ def colour_pictures(*, subset: bool = False) -> ColourPictures:
     if subset:
         return photograph_crops(PHOTOGRAPHS)
     try:
-        (archive,) = _fetch("cifar10", _CIFAR_HOST, _CIFAR_FILES)
-    except _Unreachable as error:
+        (archive,) = _fetch("cifar10", hosts.CIFAR, _CIFAR_FILES)
+    except Unreachable as error:
         print(f"CIFAR-10 is not here ({error}); small crops of five real photographs stand in.")
         return photograph_crops(PHOTOGRAPHS)
     return _read_cifar(archive)
@@ -187,6 +178,123 @@ def _crop(photograph: np.ndarray, top: int, left: int, rng: np.random.Generator)
     return np.asarray(crop.resize((32, 32), Image.Resampling.BILINEAR))
 
 
+@dataclass(frozen=True)
+class PicturesWithoutLabels:
+    """Square colour pictures of one kind of thing: uint8 (n, side, side, 3) from 0 to 255."""
+
+    train_images: np.ndarray
+    test_images: np.ndarray
+    source: str
+
+
+def faces(*, subset: bool = False) -> PicturesWithoutLabels:
+    """Load CelebA, 202,599 photographs of faces, 64 × 64; the last 10,000 are to test with.
+
+    They come from the Hugging Face hub (1.4 GB), or from where HF_ENDPOINT or
+    ARENA_LAB_DATA_MIRROR says. Where they are not in the cache and cannot be fetched, galaxies
+    that come with the lab stand in, 32 × 32, and one line says so.
+
+    Args:
+        subset: Take the galaxies without asking the network.
+    """
+    if subset:
+        return galaxies()
+    try:
+        paths = _fetch("celeba", f"{_hub()}/{_CELEBA}/resolve/main/data/", _celeba_files())
+    except Unreachable as error:
+        print(f"CelebA is not here ({error}); photographs of galaxies stand in.")
+        return galaxies()
+    images = np.concatenate([_read_faces(path) for path in paths])
+    n_test = min(_N_FACES_TO_TEST, len(images) // 10)
+    return PicturesWithoutLabels(images[: len(images) - n_test], images[-n_test:], "CelebA")
+
+
+def galaxies() -> PicturesWithoutLabels:
+    """Load galaxies of the Hubble eXtreme Deep Field that come with the lab, 32 × 32.
+
+    Each is there in eight positions, for no galaxy has an upper side. All positions of a galaxy
+    are either to train on or to test with.
+    """
+    with np.load(_GALAXIES) as file:
+        images = file["images"]
+    n_test = len(images) // 10
+    train, test = (_in_eight_positions(part) for part in (images[n_test:], images[:n_test]))
+    return PicturesWithoutLabels(train, test, "galaxies of the Hubble eXtreme Deep Field")
+
+
+def _in_eight_positions(images: np.ndarray) -> np.ndarray:
+    """Give square pictures turned by quarters, and mirrored."""
+    turned = [np.rot90(images, quarters, axes=(1, 2)) for quarters in range(4)]
+    return np.concatenate([*turned, *(image[:, :, ::-1] for image in turned)])
+
+
+def _hub() -> str:
+    return (os.environ.get("HF_ENDPOINT") or hosts.HUB).rstrip("/")
+
+
+def _celeba_files() -> dict[str, str]:
+    """Give the names of CelebA's files with their checksums, from the hub's listing of `data`."""
+    (listing,) = _fetch("celeba", f"{_hub()}/api/{_CELEBA}/tree/main/", {"data": None})
+    try:
+        entries = json.loads(listing.read_bytes())
+        files = {
+            Path(entry["path"]).name: entry["lfs"]["oid"]
+            for entry in entries
+            if entry["path"].endswith(".parquet")
+        }
+    except (ValueError, KeyError, TypeError):
+        files = {}
+    if not files:
+        listing.unlink()
+        raise Unreachable("what was sent is no list of its files")
+    return files
+
+
+def _read_faces(path: Path) -> np.ndarray:
+    """Give the photographs of a Parquet file as squares, cut once and kept beside it."""
+    kept = path.with_suffix(".npy")
+    try:
+        return np.load(kept, mmap_mode="r")
+    except (OSError, ValueError, EOFError):  # not there, or damaged
+        pass
+    faces = _cut_faces(path)
+    half = kept.with_suffix(".part")
+    with open(half, "wb") as file:
+        np.save(file, faces)
+    half.replace(kept)
+    return faces
+
+
+def _cut_faces(path: Path) -> np.ndarray:
+    from concurrent.futures import ThreadPoolExecutor
+
+    import pyarrow.parquet
+    from tqdm.auto import tqdm
+
+    file = pyarrow.parquet.ParquetFile(path)
+    faces = np.empty((file.metadata.num_rows, _FACE_SIDE, _FACE_SIDE, 3), np.uint8)
+    n_done = 0
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(total=len(faces), unit="face", desc=f"cutting {path.stem}") as bar,
+    ):
+        for rows in file.iter_batches(512, columns=["image"]):
+            for face in pool.map(_face, rows.column("image").field("bytes").to_pylist()):
+                faces[n_done] = face
+                n_done += 1
+            bar.update(len(rows))
+    return faces
+
+
+def _face(jpeg: bytes) -> np.ndarray:
+    """Cut the middle square out of a photograph, and bring it to 64 × 64."""
+    from PIL import Image, ImageOps
+
+    with Image.open(io.BytesIO(jpeg)) as image:
+        size = (_FACE_SIDE, _FACE_SIDE)
+        return np.asarray(ImageOps.fit(image.convert("RGB"), size, Image.Resampling.BILINEAR))
+
+
 def resnet34_weights() -> Path | None:
     """Give the file with torchvision's ImageNet weights of ResNet34, fetched where needed.
 
@@ -194,90 +302,18 @@ def resnet34_weights() -> Path | None:
     """
     try:
         for _ in range(2):  # once more if what lies in the cache is damaged
-            (path,) = _fetch("resnet34", _WEIGHTS_HOST, {_WEIGHTS_FILE: None})
+            (path,) = _fetch("resnet34", hosts.WEIGHTS, {_WEIGHTS_FILE: None})
             if hashlib.sha256(path.read_bytes()).hexdigest()[:8] in path.stem:
                 return path
             path.unlink()
-        raise _Unreachable(f"what {urlsplit(_WEIGHTS_HOST).netloc} sent has a wrong checksum")
-    except _Unreachable as error:
+        raise Unreachable(f"what {urlsplit(hosts.WEIGHTS).netloc} sent has a wrong checksum")
+    except Unreachable as error:
         print(f"ResNet34's ImageNet weights are not here ({error}).")
         return None
 
 
-class _Unreachable(Exception):
-    """Why data can't be fetched, in a few words."""
-
-
 def _fetch(folder: str, host: str, files: Mapping[str, str | None]) -> list[Path]:
-    """Give the paths of files (name: sha256) in the cache, fetched where they are not there."""
-    import pooch
-
-    mirror = os.environ.get("ARENA_LAB_DATA_MIRROR")
-    base = f"{mirror.rstrip('/')}/{folder}/" if mirror else host
-    store = pooch.create(CACHE / folder, base, registry=dict(files))
-    pooch.get_logger().setLevel(logging.ERROR)
-    missing = [name for name in files if not (store.abspath / name).exists()]
-    if missing and is_offline():
-        raise _Unreachable("ARENA_LAB_OFFLINE is set")
-    reason = _why_unreachable(base + missing[0]) if missing else ""
-    if reason:
-        raise _Unreachable(reason)
-    try:
-        return [Path(store.fetch(name, downloader=_download)) for name in files]
-    except (OSError, ValueError) as error:  # what requests raises; a wrong checksum
-        raise _Unreachable(_reason(error, base)) from None
-
-
-def _download(url: str, output_file: str, store: "pooch.Pooch") -> None:
-    """Fetch a file for pooch with a progress bar, from where the last try stopped."""
-    import requests
-    from tqdm.auto import tqdm
-
-    part = store.abspath / (url.rsplit("/", 1)[-1] + ".part")
-    n_there = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={n_there}-"} if n_there else {}
-    with requests.get(url, headers=headers, stream=True, timeout=(_PATIENCE_S, 30)) as response:
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
-            part.unlink()
-        response.raise_for_status()
-        goes_on = response.status_code == requests.codes.partial_content
-        n_there = n_there if goes_on else 0
-        total = n_there + int(response.headers.get("Content-Length", 0))
-        with (
-            open(part, "ab" if goes_on else "wb") as file,
-            tqdm(total=total, initial=n_there, unit="B", unit_scale=True, desc=part.stem) as bar,
-        ):
-            for chunk in response.iter_content(1 << 16):
-                file.write(chunk)
-                bar.update(len(chunk))
-    shutil.move(part, output_file)
-
-
-@functools.cache
-def _why_unreachable(url: str) -> str:
-    """Ask once a session whether the host answers; give "" or the reason why not."""
-    import requests
-
-    try:
-        requests.head(url, timeout=_PATIENCE_S, allow_redirects=True).raise_for_status()
-    except OSError as error:
-        return _reason(error, url)
-    return ""
-
-
-def _reason(error: Exception, url: str) -> str:
-    import requests
-
-    host = urlsplit(url).netloc
-    if isinstance(error, requests.Timeout):
-        return f"{host} does not answer"
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"{host} answers {error.response.status_code}"
-    if isinstance(error, requests.ConnectionError):
-        return f"no connection to {host}"
-    if isinstance(error, ValueError):
-        return f"what {host} sent has a wrong checksum"
-    return str(error)
+    return fetch(CACHE / folder, host, files)
 
 
 def _digits_of_the_lab(source: str) -> Digits:
@@ -309,3 +345,9 @@ def _read_idx(path: Path) -> np.ndarray:
     n_axes = data[3]
     shape = np.frombuffer(data, ">i4", n_axes, offset=4)
     return np.frombuffer(data, np.uint8, offset=4 + 4 * n_axes).reshape(shape)
+
+
+if __name__ == "__main__":  # fetches all that the sections use, for a bundle
+    digits()
+    colour_pictures()
+    resnet34_weights()

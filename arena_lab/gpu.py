@@ -79,7 +79,7 @@ def decide(evidence: Evidence) -> Verdict:
     """Tell whether the container gets a GPU."""
     if evidence.system == "Darwin":
         return Verdict("cpu", "Docker on macOS has no GPU")
-    return _without_gpu(evidence) or _way_in(evidence)
+    return unusable(evidence) or _way_in(evidence)
 
 
 def look(docker: dict[str, Any]) -> Evidence:
@@ -100,7 +100,7 @@ def look(docker: dict[str, Any]) -> Evidence:
     )
 
 
-def _without_gpu(evidence: Evidence) -> Verdict | None:
+def unusable(evidence: Evidence) -> Verdict | None:
     """Say why there is no GPU that torch could use, if so."""
     status, text = evidence.gpus.status, evidence.gpus.text.strip()
     if status == 127:
@@ -112,7 +112,7 @@ def _without_gpu(evidence: Evidence) -> Verdict | None:
         mismatch = "mismatch" in said
         advice = "Restart the machine" if mismatch else "Reinstall NVIDIA's driver, then restart"
         return Verdict("cpu", f"nvidia-smi failed: {said}", advice + ", and run ./inv up again.")
-    gpu = _first_gpu(text)
+    gpu = first(text)
     if gpu is None:
         return Verdict("cpu", f"nvidia-smi names no driver's version ({text.splitlines()[0]})")
     name, driver = gpu
@@ -135,7 +135,7 @@ def _without_gpu(evidence: Evidence) -> Verdict | None:
 def _way_in(evidence: Evidence) -> Verdict:
     """Choose how Docker hands the GPU out."""
     info = evidence.docker
-    found = ", driver ".join(_first_gpu(evidence.gpus.text) or ())
+    found = ", driver ".join(first(evidence.gpus.text) or ())
     if "nvidia" in (info.get("Runtimes") or {}):
         return Verdict("gpu", f"{found}, through Docker's runtime nvidia")
     listed = {device.get("ID") for device in info.get("DiscoveredDevices") or []}
@@ -160,7 +160,7 @@ def _way_in(evidence: Evidence) -> Verdict:
     )
 
 
-def _first_gpu(text: str) -> tuple[str, str] | None:
+def first(text: str) -> tuple[str, str] | None:
     """Give name and driver's version; nvidia-smi writes warnings between its lines."""
     match = re.search(r"^\s*(.+?), (\d+(?:\.\d+)*)\s*$", text, re.M)
     return (match[1], match[2]) if match else None

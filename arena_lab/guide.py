@@ -93,7 +93,7 @@ def reset(section: Section, exercise: Exercise) -> Path | None:
         lines = text.split("\n")
         lines[place[0] - 1 : place[1]] = [stubs[name].source]
         text = "\n".join(lines)
-    return starters.replace_answers(section, text)
+    return starters.replace_answers(section.answers, text)
 
 
 def _place_of(text: str, name: str) -> tuple[int, int] | None:

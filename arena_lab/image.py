@@ -102,10 +102,22 @@ def docker_info() -> dict[str, Any]:
         LabError: There is no Docker, it does not run, or this user may not use it.
     """
     if shutil.which("docker") is None:
-        raise LabError("Docker is not installed: https://docs.docker.com/get-started/get-docker/")
+        return engine(gpu.Output(127, ""))
     done = capture(["docker", "info", "--format", "{{json .}}"])
-    info = gpu.parse_info(done.stdout)
-    problem = "\n".join(info.get("ServerErrors") or ([done.stderr] if done.returncode else []))
+    return engine(gpu.Output(done.returncode, done.stdout + done.stderr))
+
+
+def engine(said: gpu.Output) -> dict[str, Any]:
+    """Read what `docker info --format '{{json .}}'` said.
+
+    Raises:
+        LabError: As for `docker_info`.
+    """
+    if said.status == 127:
+        raise LabError("Docker is not installed: https://docs.docker.com/get-started/get-docker/")
+    info = gpu.parse_info(next((row for row in said.text.splitlines() if row[:1] == "{"), ""))
+    rest = "\n".join(row for row in said.text.splitlines() if row[:1] != "{")
+    problem = "\n".join(info.get("ServerErrors") or ([rest] if said.status else []))
     if "permission denied" in problem.lower():
         raise LabError(
             'you may not use Docker; run "sudo usermod -aG docker $USER", log out and in again'
@@ -145,7 +157,7 @@ def secrets(folder: Path) -> dict[str, Path]:
         LabError: The file of certificates is not there.
     """
     found: dict[str, Path] = {}
-    config = _pip_config()
+    config = pip_config()
     certificates = setting("ARENA_LAB_CA") or config.pop("cert", "") or setting("SSL_CERT_FILE")
     if config:
         found["pip_conf"] = folder / "pip.conf"
@@ -202,7 +214,7 @@ def capture(command: list[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _pip_config() -> dict[str, str]:
+def pip_config() -> dict[str, str]:
     """Read what pip would of its files and variables, as far as a container can use it."""
     home = Path.home()
     files = [

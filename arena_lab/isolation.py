@@ -5,22 +5,25 @@ milliseconds and may loop, crash, exit, eat memory or flood its output.
 """
 
 import contextlib
+import ctypes
 import faulthandler
+import glob
 import json
 import os
 import resource
 import selectors
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 _OUTPUT_LIMIT = 20_000
 _REPORT_LIMIT = 10_000_000
 _GRACE = 0.3
+# From linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def run_all(
     workers: int,
     memory: int,
     interrupted: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[Any, int, Outcome]]:
+) -> Generator[tuple[Any, int, Outcome], None, None]:
     """Run each job in a child of its own, some at a time, and give each step's outcome as it comes.
 
     A job's steps run in one child, one after the other; where one of them ends the child, the
@@ -117,20 +120,21 @@ class _Child:
         self.steps, self.next_step, self.ended = steps, first, False
         self._selector = selector
         self._report, self._output = bytearray(), bytearray()
-        self._stack = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the child)
         report_read, report_write = os.pipe()
         output_read, output_write = os.pipe()
+        stack_read, stack_write = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
         self._begin_step()
         self.pid = os.fork()
         if self.pid == 0:
-            os.close(report_read)
-            os.close(output_read)
-            _live(steps[first:], memory, report_write, output_write, self._stack)
-        os.close(report_write)
-        os.close(output_write)
-        self._fds = (report_read, output_read)
+            for fd in (report_read, output_read, stack_read):
+                os.close(fd)
+            _live(steps[first:], memory, report_write, output_write, stack_write)
+        for fd in (report_write, output_write, stack_write):
+            os.close(fd)
+        self._fds = (report_read, output_read, stack_read)
+        os.set_blocking(stack_read, False)
         for fd, read in ((report_read, self._read_report), (output_read, self._read_output)):
             os.set_blocking(fd, False)
             selector.register(fd, selectors.EVENT_READ, read)
@@ -142,27 +146,29 @@ class _Child:
             while self._read_report():
                 pass
         yield from self._reported()
+        if self.next_step == len(self.steps):  # it waits to be ended
+            self.kill()
+            return
         late = time.monotonic() > self.deadline
         if status is None and not late:
             return
-        if self.next_step < len(self.steps):
-            code = os.waitstatus_to_exitcode(status) if status is not None else 0
-            kind = "timeout" if status is None else "signal" if code < 0 else "exit"
-            yield self._finish_step(kind, None, abs(code))
+        code = os.waitstatus_to_exitcode(status) if status is not None else 0
+        kind = "timeout" if status is None else "signal" if code < 0 else "exit"
+        yield self._finish_step(kind, None, abs(code))
         self.kill()
 
     def kill(self) -> None:
         """End the child and what it started, and free what it held."""
-        for end in (os.killpg, os.kill):
+        started = _descendants(self.pid)
+        for end, pid in ((os.killpg, self.pid), *((os.kill, pid) for pid in (self.pid, *started))):
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                end(self.pid, signal.SIGKILL)
+                end(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
         for fd in self._fds:
             if fd in self._selector.get_map():
                 self._selector.unregister(fd)
             os.close(fd)
-        self._stack.close()
         self.ended = True
 
     def _poll(self) -> int | None:
@@ -191,8 +197,7 @@ class _Child:
     def _finish_step(self, kind: str, result: Any, code: int) -> tuple[int, Outcome]:
         while self._read_output():
             pass
-        self._stack.seek(0)
-        stack = self._stack.read().decode("utf-8", "replace") if kind != "result" else ""
+        stack = self._read_stack() if kind != "result" else ""
         output = self._output.decode("utf-8", "replace")
         self._output.clear()
         seconds = time.monotonic() - self._started
@@ -200,6 +205,11 @@ class _Child:
         self.next_step += 1
         self._begin_step()
         return number, Outcome(kind, result, code, output, stack, seconds)
+
+    def _read_stack(self) -> str:
+        with contextlib.suppress(BlockingIOError):
+            return os.read(self._fds[2], 1 << 16).decode("utf-8", "replace")
+        return ""
 
     def _read_report(self) -> bool:
         return self._read(self._fds[0], self._report, _REPORT_LIMIT)
@@ -219,11 +229,12 @@ class _Child:
         return bool(data) and len(buffer) < limit
 
 
-def _live(steps: Sequence[Step], memory: int, report: int, output: int, stack: IO[bytes]) -> None:
-    """Be the child: set the limits, run, report, and end without the parent's clean-up."""
-    code = 1
+def _live(steps: Sequence[Step], memory: int, report: int, output: int, stack: int) -> None:
+    """Be the child: set the limits, run, report, and wait to be ended."""
+    code, me = 1, os.getpid()
     try:
         os.setsid()
+        _adopt_orphans()
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(output, 1)
@@ -237,6 +248,8 @@ def _live(steps: Sequence[Step], memory: int, report: int, output: int, stack: I
         for step in steps:
             faulthandler.dump_traceback_later(step.timeout, file=stack, exit=False)
             data = json.dumps(step.function()).encode() + b"\n"
+            if os.getpid() != me:  # an answer forked: there is one report
+                return
             faulthandler.cancel_dump_traceback_later()
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
@@ -244,8 +257,28 @@ def _live(steps: Sequence[Step], memory: int, report: int, output: int, stack: I
             while data:
                 data = data[os.write(report, data) :]
         code = 0
+        if sys.platform == "linux":  # what it started stays below it until then
+            signal.pause()
     finally:
         os._exit(code)
+
+
+def _adopt_orphans() -> None:
+    """Keep what an answer leaves behind below this process, and end with the parent."""
+    if sys.platform == "linux":
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Give the processes below one, also those with a session of their own; on Linux alone."""
+    found = []
+    for path in glob.glob(f"/proc/{pid}/task/*/children"):
+        with contextlib.suppress(OSError), open(path) as file:
+            for child in map(int, file.read().split()):
+                found += [child, *_descendants(child)]
+    return found
 
 
 def _limit_memory(memory: int) -> None:

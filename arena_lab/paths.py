@@ -12,15 +12,15 @@ ROOT = Path(os.environ.get("ARENA_LAB_ROOT") or Path(__file__).resolve().parent.
 STATE = Path(os.environ.get("ARENA_LAB_STATE") or ROOT / ".lab")
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that a reader, a crash or a full disk finds the old one or the new one.
 
     Who may read and write it stays as it was; a new one is as open as the umask lets it be.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fchmod(file.fileno(), _mode_of(path))
             os.fsync(file.fileno())

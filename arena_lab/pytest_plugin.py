@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from arena_lab import catalogue, checking
+from arena_lab import catalogue, checking, report
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,7 +67,9 @@ class ExerciseItem(pytest.Item):
         test = excinfo.value.verdict.failure
         assert test is not None
         details = [f"  {label}: {text}" for label, text in test.details]
-        return "\n".join([test.sentence, *details, *(f"  {line}" for line in test.where)])
+        look = report.where_to_look(self.parent.section, self.exercise)
+        own = [f"  your code: {line}" for line in test.where]
+        return "\n".join([test.sentence, *details, *own, f"  look at: {look}"])
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Tell where the exercise stands on the page."""

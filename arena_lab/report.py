@@ -11,6 +11,7 @@ from rich.text import Text
 
 from arena_lab.catalogue import Exercise, Section
 from arena_lab.checking import FAILED, NOT_STARTED, PASSED, WAITING, TestVerdict, Verdict, now
+from arena_lab.mutation import GOAL, Score
 from arena_lab.paths import ROOT
 
 MARKS = {
@@ -75,8 +76,8 @@ def explanation(section: Section, verdict: Verdict, test: TestVerdict) -> Group:
 
 def where_to_look(section: Section, exercise: Exercise) -> str:
     """Name the place on the page that helps with an exercise."""
-    hints = f", {exercise.n_hints} hints" if exercise.n_hints > 1 else ""
-    return f"page {section.number}, {exercise.subpage}: {exercise.title}{hints}"
+    place = f"page {section.number}, {exercise.subpage}: {exercise.title}"
+    return f"{place} · invoke hint {exercise.name}" if exercise.n_hints else place
 
 
 def show(console: Console, section: Section, verdicts: list[Verdict], *, every: bool) -> None:
@@ -114,10 +115,37 @@ def as_json(section: Section, verdicts: list[Verdict], *, solutions: bool) -> st
         "time": now(),
         "success": is_success(verdicts),
         "counts": counts,
-        "exercises": [v.as_json() for v in verdicts],
+        "exercises": [
+            {**v.as_json(), "look_at": where_to_look(section, section.find(v.name))}
+            for v in verdicts
+        ],
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
 def _relative(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def score_table(scores: list[Score]) -> Table:
+    """Give how many mutants of each section were killed."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("section")
+    for heading in ("mutants", "killed", "equal", "survived", "score"):
+        table.add_column(heading, justify="right")
+    for score in scores:
+        counts = [len(score.killed), len(score.equal), len(score.survived)]
+        style = "green" if score.share >= GOAL else "red"
+        share = f"[{style}]{100 * score.share:.1f} %[/]"
+        table.add_row(score.section.number, *map(str, [sum(counts), *counts]), share)
+    return table
+
+
+def show_survivors(console: Console, score: Score) -> None:
+    """Print the mutants that no test noticed, as a list of equal ones would name them."""
+    for mutant in score.survived:
+        console.print(Text(f"{score.section.number} {mutant.name}", "bold"))
+        rows = [("before", mutant.before), ("after", mutant.after)]
+        rows += [("nth", str(mutant.nth))] if mutant.nth > 1 else []
+        for label, value in rows:
+            console.print(Text.assemble((f"  {label:<7}", "dim"), value), soft_wrap=True)

@@ -2,11 +2,13 @@
 
 import importlib
 import inspect
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from arena_lab.answers import encoded_like
 from arena_lab.catalogue import Exercise, Section, make_importable
 from arena_lab.cells import BEGIN, END, Cell, split
 from arena_lab.errors import LabError
@@ -102,26 +104,34 @@ def without_markers(text: str) -> str:
     return "".join(r for r in text.splitlines(keepends=True) if r.strip() not in (BEGIN, END))
 
 
-def replace_answers(section: Section, text: str) -> Path | None:
+def replace_answers(path: Path, text: str) -> Path | None:
     """Write a new `answers.py`; give the path of the copy kept of the old one, if there was one.
 
     Raises:
         LabError: A file cannot be written; the answers are as they were.
     """
-    path = section.answers
     try:
-        kept = _keep(path) if path.exists() else None
-        write_atomically(path, text)
+        if not path.exists():
+            write_atomically(path, text)
+            return None
+        before = path.read_bytes()
+        content = encoded_like(before, text)
+        kept = keep(before, STATE / "backups" / path.parent.name, path.name)
+        write_atomically(path, content)
     except OSError as error:
         raise LabError(f"{error.filename or path} cannot be written: {error.strerror}") from None
+    except UnicodeEncodeError as error:
+        raise LabError(f"{path} cannot hold the new text in {error.encoding}") from None
     return kept
 
 
-def _keep(path: Path) -> Path:
-    folder = STATE / "backups" / path.parent.name
+def keep(content: bytes, folder: Path, name: str) -> Path:
+    """Write a copy under the time of day, and never over another copy."""
     folder.mkdir(parents=True, exist_ok=True)
-    copy = folder / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{path.name}"
-    write_atomically(copy, path.read_text(encoding="utf-8"))
+    stem = time.strftime("%Y-%m-%d_%H-%M-%S")
+    names = (f"{stem}{f'_{n}' if n else ''}_{name}" for n in itertools.count())
+    copy = next(path for path in map(folder.joinpath, names) if not path.exists())
+    write_atomically(copy, content)
     return copy
 
 

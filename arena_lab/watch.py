@@ -1,4 +1,4 @@
-"""Watch a section's answers: each save is checked at once, with the libraries already imported."""
+"""Watch answers: each save is checked at once, with the libraries already imported."""
 
 import contextlib
 import select
@@ -6,7 +6,7 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -135,18 +135,20 @@ class Watch:
         )
 
 
-def watch(section: Section, console: Console) -> None:
-    """Watch until the learner presses q or Ctrl-C."""
+def watch(sections: Sequence[Section], console: Console) -> None:
+    """Watch until the learner presses q or Ctrl-C; the keys are about the section saved last."""
     import watchfiles
 
-    checking.prepare(section)
-    watcher = Watch(section, console)
+    newest = _saved_last(sections)
+    checking.prepare(newest)  # another is prepared with its first save
+    watchers = {str(s.answers): Watch(s, console) for s in sections if s.folder.is_dir()}
+    current = watchers[str(newest.answers)]
     keys = ", ".join(f"{key} {meaning}" for key, meaning in _KEYS.items())
-    console.print(f"Watching {section.answers.name} of {section.number}. Keys: {keys}", style="dim")
+    console.print(f"Watching {_what(sections)}. Keys: {keys}", style="dim")
     with _single_keys() as pressed:
         for changes in watchfiles.watch(
-            section.folder,
-            watch_filter=lambda _, path: path == str(section.answers),
+            *(s.folder for s in sections if s.folder.is_dir()),
+            watch_filter=lambda _, path: path in watchers,
             debounce=10,
             step=1,
             rust_timeout=_POLL_MS,
@@ -154,11 +156,24 @@ def watch(section: Section, console: Console) -> None:
             raise_interrupt=False,
             recursive=False,
         ):
-            if changes:
-                watcher.saved()
+            for path in {path for _, path in changes}:
+                current = watchers[path]
+                if len(sections) > 1:
+                    console.print(f"{current.section.number} {current.section.title}", style="dim")
+                current.saved()
             for key in pressed():
-                if not watcher.key(key):
+                if not current.key(key):
                     return
+
+
+def _what(sections: Sequence[Section]) -> str:
+    numbers = ", ".join(section.number for section in sections)
+    return f"{sections[0].answers.name} of {numbers}"
+
+
+def _saved_last(sections: Sequence[Section]) -> Section:
+    there = [section for section in sections if section.answers.exists()]
+    return max(there or sections, key=lambda s: s.answers.stat().st_mtime if there else 0)
 
 
 @contextlib.contextmanager

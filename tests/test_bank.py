@@ -4,9 +4,15 @@
 `right.py` holds right ones in other styles, which must pass. A section with a bank is found here.
 """
 
+import ast
+import functools
 import importlib
-import inspect
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
 
 import pytest
 
@@ -18,6 +24,15 @@ pytestmark = pytest.mark.slow
 BANK = Path(__file__).parent / "bank"
 SECTIONS = [section for section in sections() if (BANK / section.package).is_dir()]
 by_number = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.number)
+
+
+@pytest.fixture(autouse=True)
+def gradients() -> Iterator[None]:
+    """Record gradients again after an answer that has switched that off."""
+    import torch
+
+    with torch.enable_grad():
+        yield
 
 
 def answers(section: Section, file: str) -> list[tuple[str, str, str]]:
@@ -46,20 +61,49 @@ def bank(file: str) -> list[object]:
     ]
 
 
+@functools.cache
+def steps(section: Section) -> list[tuple[tuple[str, ...], CodeType]]:
+    """Give the statements of our solutions: what each defines, and its compiled code."""
+    body = ast.parse(section.solutions.read_text(encoding="utf-8")).body
+    return [
+        (tuple(cells.defined_names(node)), compile(ast.Module([node], []), "solutions", "exec"))
+        for node in body
+    ]
+
+
+def handed_in(section: Section, code: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Run our solutions with an answer after what it replaces, as a module.
+
+    What comes after it sees the answer, as in a learner's file. The answer itself may use all of
+    our solutions, what it replaces too, and those of later exercises.
+    """
+    module = ModuleType(f"{section.package}.handed_in")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # classes and tests look it up
+    names: dict[str, Any] = vars(module)
+    names |= vars(importlib.import_module(f"{section.package}.solutions")) | names
+    answer = compile(code, "answer", "exec")
+    written = set(cells.definitions(code))
+    replaced = [i for i, (defined, _) in enumerate(steps(section)) if written & set(defined)]
+    for i, (_, step) in enumerate(steps(section)):
+        exec(step, names)
+        if i == replaced[-1]:
+            exec(answer, names)
+    return module
+
+
 def verdict(section: Section, name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
     """Give the first complaint about an answer, or None where every test passes."""
     monkeypatch.setattr(checks, "by_hand", False)
     make_importable(section)
-    around = dict(vars(importlib.import_module(f"{section.package}.solutions")))
-    exec(compile(code, name, "exec"), around)
+    module = handed_in(section, code, monkeypatch)
     for check in checking.find_checks(section):
         if name in check.exercise.names:
             try:
-                check.function(*(around[p] for p in inspect.signature(check.function).parameters))
+                check.function(*(getattr(module, answer) for answer in check.parameters))
             except checks.WrongAnswer as wrong:
                 return wrong.sentence
             except Exception as error:
-                return str(error).splitlines()[0]
+                return f"{type(error).__name__}: {error}".splitlines()[0]
     return None
 
 
@@ -77,7 +121,18 @@ def test_right_answer_in_another_style_passes(
     assert verdict(section, name, code, monkeypatch) is None, title
 
 
+def scarce(section: Section, file: str, enough: int) -> dict[str, int]:
+    """Give the exercises with fewer answers in a bank than there should be, and their number."""
+    written = Counter(name for name, _, _ in answers(section, file))
+    counts = {e.name: sum(written[name] for name in e.names) for e in section.exercises}
+    return {name: count for name, count in counts.items() if count < enough}
+
+
 @by_number
-def test_every_exercise_has_wrong_answers_in_the_bank(section: Section) -> None:
-    written = {name for name, _, _ in answers(section, "wrong.py")}
-    assert [e.name for e in section.exercises if not written & set(e.names)] == []
+def test_every_exercise_has_five_wrong_answers_in_the_bank(section: Section) -> None:
+    assert scarce(section, "wrong.py", 5) == {}
+
+
+@by_number
+def test_every_exercise_has_two_right_answers_in_the_bank(section: Section) -> None:
+    assert scarce(section, "right.py", 2) == {}

@@ -171,3 +171,58 @@ def test_called_by_hand_a_test_prints_one_line(
 def test_notebook_shows_the_explanation_alone() -> None:
     (shown,) = WrongAnswer("f: no", ("called", "f(1)"))._render_traceback_()
     assert shown == "Wrong answer: f: no\n  called  f(1)"
+
+
+def test_notebook_shows_html_with_what_the_learner_wrote_escaped() -> None:
+    shown = WrongAnswer("f: <b> & no", ("returned", "<script>x</script>"))._repr_html_()
+    assert "f: &lt;b&gt; &amp; no" in shown
+    assert "&lt;script&gt;x&lt;/script&gt;" in shown
+    assert "<script>" not in shown
+
+
+def test_kernel_gets_html_and_text_and_one_line_as_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    import IPython.display
+
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr(checks, "_shows_html", lambda: True)
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw: shown.append(data))
+    wrong = WrongAnswer("f: no", ("called", "f(1)"))
+    assert wrong._render_traceback_() == ["Wrong answer: f: no"]
+    (data,) = shown
+    assert data["text/plain"] == "f: no\n  called  f(1)"
+    assert "f(1)" in data["text/html"]
+
+
+def test_called_by_hand_a_failure_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    from arena_lab.catalogue import sections
+
+    section = sections()[0]
+    exercise = section.exercises[0]
+
+    def test_it(x: int) -> None:
+        raise WrongAnswer("x: no")
+
+    test_it.__module__ = f"{section.package}.tests"
+    monkeypatch.setattr(checks, "by_hand", True)
+    with pytest.raises(WrongAnswer) as caught:
+        checks.checks(exercise.name)(test_it)(1)
+    assert f"page {section.number}, {exercise.subpage}" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_failure_in_a_real_kernel() -> None:
+    import nbclient
+    import nbformat
+
+    code = (
+        "from arena_lab.checks import checks, call\n"
+        "@checks('double')\n"
+        "def test_double(double): call(double, 2.0).gives(4.0)\n"
+        "test_double(lambda x: x)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbclient.NotebookClient(notebook, allow_errors=True, kernel_name="python3").execute()
+    shown, error = (o for o in notebook.cells[0].outputs if o.output_type != "stream")
+    assert "the value is wrong" in shown.data["text/html"]
+    assert "expected" in shown.data["text/plain"]
+    assert error.traceback == ["Wrong answer: <lambda>: the value is wrong"]

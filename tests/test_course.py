@@ -6,13 +6,18 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from markdown_it import MarkdownIt
 
 from arena_lab import cells, checking, pages, starters
-from arena_lab.catalogue import Section, make_importable, sections
+from arena_lab.catalogue import Section, make_importable, section_of, sections
 from arena_lab.paths import ROOT
+from arena_lab.site import links
+from arena_lab.site.outline import cut, outline
 
 SECTIONS = sections()
 each_section = pytest.mark.parametrize("section", SECTIONS, ids=[s.number for s in SECTIONS])
@@ -41,7 +46,32 @@ def test_there_are_sections() -> None:
 
 @each_section
 def test_page_and_solutions_have_the_same_names_in_the_same_order(section: Section) -> None:
+    assert without_counterpart(section) == []
     assert names_with_region(section) == names_of(section)
+
+
+def without_counterpart(section: Section) -> list[str]:
+    """Give file and line of each exercise without a card, and of each card without one."""
+    page, solutions = section.page.name, section.solutions
+    lines = {n: d.first for n, d in cells.definitions(solutions.read_text("utf-8")).items()}
+    cards = {name: exercise.line for exercise in section.exercises for name in exercise.names}
+    regions = names_with_region(section)
+    return [
+        *(f"{page}:{cards[name]}: no exercise `{name}`" for name in cards if name not in regions),
+        *(f"{solutions}:{lines[n]}: `{n}` has no card" for n in regions if n not in cards),
+    ]
+
+
+def test_a_card_without_exercise_and_an_exercise_without_card_are_named(section: Section) -> None:
+    page, solutions = section.page.read_text(), section.solutions.read_text()
+    section.page.write_text(page.replace("{exercise} triple", "{exercise} thrice"))
+    card = page[: page.index("{exercise} triple")].count("\n") + 1
+    code = solutions[: solutions.index("def triple")].count("\n") + 1
+
+    assert without_counterpart(section_of(section.page)) == [
+        f"{section.page.name}:{card}: no exercise `thrice`",
+        f"{section.solutions}:{code}: `triple` has no card",
+    ]
 
 
 @each_section
@@ -193,15 +223,109 @@ def test_every_exercise_has_graded_hints(section: Section) -> None:
 
 @each_section
 def test_figures_and_images_exist(section: Section) -> None:
-    page = pages.parse(section.page)
     media = section.page.parents[1] / "media" / section.number
-    wanted = {
-        media / f"{figure.argument}.{theme}.svg"
-        for figure in page.directives("figure")
+    assert missing_drawings(section) == []
+    assert sorted(str(p) for p in set(media.glob("*.svg")) - set(drawings(section))) == [], "unused"
+
+
+def drawings(section: Section) -> dict[Path, int]:
+    """Give the drawings that a page asks for, each with the line."""
+    media = section.page.parents[1] / "media" / section.number
+    return {
+        media / f"{figure.argument}.{theme}.svg": figure.line
+        for figure in pages.parse(section.page).directives("figure")
         for theme in ("light", "dark")
     }
-    assert sorted(str(path) for path in wanted if not path.exists()) == []
-    assert sorted(str(path) for path in set(media.glob("*.svg")) - wanted) == [], "not used"
+
+
+def missing_drawings(section: Section) -> list[str]:
+    wanted = drawings(section).items()
+    return [f"{section.page.name}:{line}: no {p.name}" for p, line in wanted if not p.exists()]
+
+
+def test_a_missing_drawing_is_named(section: Section) -> None:
+    text = section.page.read_text()
+    section.page.write_text(f"{text}\n:::{{figure}} tree\n:alt: A tree.\n:::\n")
+    line = text.count("\n") + 2
+
+    assert missing_drawings(section) == [
+        f"{section.page.name}:{line}: no tree.light.svg",
+        f"{section.page.name}:{line}: no tree.dark.svg",
+    ]
+
+
+@each_section
+def test_links_lead_somewhere(section: Section) -> None:
+    assert dead_links(section, SECTIONS) == []
+
+
+def dead_links(section: Section, course: list[Section]) -> list[str]:
+    """Give file and line of each link that leads to no place of the site nor of the web."""
+    places = {here: anchors for each in course for here, anchors in _places(each)}
+    page = pages.parse(section.page)
+    found = []
+    for subpage, (here, _) in zip(page.subpages, _places(section), strict=True):
+        for block in subpage.walk():
+            found += [
+                f"{section.page.name}:{line}: {target}"
+                for line, target in _targets(block)
+                if not _leads_somewhere(target, here, places)
+            ]
+    return found
+
+
+def _places(section: Section) -> list[tuple[str, set[str]]]:
+    page = pages.parse(section.page)
+    return [
+        (links.to(section.number, part), {h.anchor for h in outline(cut(subpage))})
+        for subpage, part in zip(page.subpages, links.slugs(page), strict=True)
+    ]
+
+
+def _targets(block: pages.Block) -> Iterator[tuple[int, str]]:
+    if isinstance(block, pages.Directive):
+        if "url" in block.options:
+            yield block.line, block.options["url"]
+        return
+    for token in MarkdownIt().parse(block.text):
+        line = block.line + (token.map[0] if token.map else 0)
+        for child in token.children or []:
+            if child.type == "link_open":
+                yield line, str(child.attrs["href"])
+            elif child.type == "image" or re.match(r"<(img|a)\b", child.content):
+                yield line, child.content or "an image"  # a drawing is a figure
+
+
+def _leads_somewhere(target: str, here: str, places: dict[str, set[str]]) -> bool:
+    parts = urlsplit(target)
+    if parts.scheme in ("http", "https"):
+        return "." in parts.netloc and " " not in target
+    if parts.scheme or parts.path:
+        return False
+    place = links.to(**dict(parse_qsl(parts.query))) if parts.query else here
+    return place in places and (not parts.fragment or parts.fragment in places[place])
+
+
+@pytest.mark.parametrize(
+    ("target", "is_alive"),
+    [
+        ("https://example.org/a", True),
+        ("https://nowhere", False),
+        ("#exercise-triple", True),
+        ("#exercise-double", False),
+        ("?section=9.1&page=first#exercise-double", True),
+        ("?section=9.1&page=third", False),
+        ("?section=9.2", False),
+        ("../README.md", False),
+    ],
+)
+def test_a_dead_link_is_named(section: Section, target: str, is_alive: bool) -> None:
+    text = section.page.read_text()
+    section.page.write_text(f"{text}\nA word, and\n[a link]({target}).\n")
+    line = text.count("\n") + 2
+
+    dead = [] if is_alive else [f"{section.page.name}:{line}: {target}"]
+    assert dead_links(section, [section]) == dead
 
 
 @each_section

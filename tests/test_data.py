@@ -1,18 +1,26 @@
 """Digits come whole from a server, or a real subset stands in; nothing false is ever used."""
 
+import errno
 import gzip
 import hashlib
 import http.server
 import io
+import json
+import os
+import subprocess
+import sys
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
+from PIL import Image
 
-from arena_lab import data
+from arena_lab import data, fetch
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -31,7 +39,11 @@ FILES = {
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """A mirror on loopback: `sent` is what it sends for each file, `status` what it answers."""
+    """A mirror on loopback: `sent` is what it sends for each file, `status` what it answers.
+
+    It can misbehave: `cuts` so many times after half a file, `busy` so many times, `claims` other
+    lengths than it sends, `redirects` once, `pauses_s` before it says anything.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -39,26 +51,48 @@ class Server(http.server.ThreadingHTTPServer):
         self.status = 200
         self.n_requests = 0
         self.ranges: list[str] = []
+        self.whole: list[str] = []
+        self.cuts = self.busy = self.claims = 0
+        self.pauses_s = 0.0
+        self.redirects = False
+        self.holds = threading.Event()
+        self.holds.set()
+        self.paths: list[str] = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self.server.n_requests += 1
-        body = self.server.sent.get(self.path.rsplit("/", 1)[-1], b"")
-        status = self.server.status
+        server = self.server
+        server.n_requests += 1
+        server.paths.append(self.path)
+        time.sleep(server.pauses_s)
+        if server.redirects and not self.path.startswith("/elsewhere"):
+            self.send_response(302)
+            self.send_header("Location", f"/elsewhere{self.path}")
+            self.end_headers()
+            return
+        name = self.path.rsplit("/", 1)[-1]
+        body = server.sent.get(name, b"")
+        status = server.status
+        if server.busy:
+            server.busy -= 1
+            status = 429
         if asked := self.headers.get("Range"):
-            self.server.ranges.append(asked)
+            server.ranges.append(asked)
             body = body[int(asked.removeprefix("bytes=").removesuffix("-")) :]
-            status = 206
+            status = 206 if body else 416
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) + server.claims))
         self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET
+        if server.cuts and len(body) > 64:
+            server.cuts -= 1
+            body = body[: len(body) // 2]
+        self.wfile.write(body[: len(body) + min(server.claims, 0)])
+        self.wfile.flush()
+        server.holds.wait(60)
+        server.whole.append(name)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -72,7 +106,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
         monkeypatch.setattr(data, "CACHE", tmp_path / "data")
         monkeypatch.setenv("ARENA_LAB_DATA_MIRROR", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.delenv("ARENA_LAB_OFFLINE", raising=False)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 
@@ -105,9 +139,117 @@ def test_damaged_file_in_the_cache_is_fetched_again(server: Server) -> None:
     np.testing.assert_array_equal(data.digits().train_labels, LABELS)
 
 
-@pytest.mark.parametrize("status", [403, 404, 500])
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for nothing between tries, and not for long for an answer."""
+    monkeypatch.setattr(fetch.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(fetch, "PATIENCE_S", 0.2)
+
+
+@pytest.mark.parametrize("cuts", [1, 2, 3])
+def test_fetch_that_is_cut_off_goes_on(server: Server, hasty: None, cuts: int) -> None:
+    server.sent["large"] = os.urandom(1 << 21)
+    server.cuts = cuts + 1  # the first asks only whether anybody is there
+    sums = {"large": hashlib.sha256(server.sent["large"]).hexdigest()}
+    (path,) = fetch.fetch(data.CACHE / "mnist", "", sums)
+    assert path.read_bytes() == server.sent["large"]
+    assert "bytes=1048576-" in server.ranges
+
+
+def test_host_that_always_cuts_off_is_given_up(
+    server: Server, hasty: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.cuts = 10_000
+    server.sent["train-images-idx3-ubyte.gz"] *= 1000
+    assert "come with the lab" in data.digits().source
+    assert "broke off; the next try goes on from there" in capsys.readouterr().out
+    assert not (data.CACHE / "mnist" / "train-images-idx3-ubyte.gz").exists()
+
+
+def test_length_that_is_too_short_is_no_file(server: Server) -> None:
+    server.claims = -10
+    assert "come with the lab" in data.digits().source
+    assert not list(data.CACHE.glob("mnist/*.gz"))
+
+
+def test_busy_host_is_asked_again(server: Server, hasty: None) -> None:
+    server.busy = 2
+    assert data.digits().source == "MNIST"
+
+
+def test_redirection_is_followed(server: Server) -> None:
+    server.redirects = True
+    assert data.digits().source == "MNIST"
+
+
+def test_host_that_says_nothing_is_not_waited_for(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fetch, "PATIENCE_S", 0.2)
+    server.pauses_s = 0.5
+    assert "come with the lab" in data.digits().source
+    assert f"127.0.0.1:{server.server_port} does not answer" in capsys.readouterr().out
+
+
+def test_full_disk_is_told_and_leaves_no_half_file(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(fetch.shutil, "move", full)
+    assert "come with the lab" in data.digits().source
+    assert "the disk is full; ARENA_LAB_DATA names" in capsys.readouterr().out
+    assert not list(data.CACHE.glob("mnist/*.gz"))
+    monkeypatch.undo()
+
+
+FETCH = """
+import sys
+from pathlib import Path
+from arena_lab import fetch
+sums = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+print(len(fetch.fetch(Path(sys.argv[1]), "", sums)))
+"""
+
+
+def start_fetch(sums: dict[str, str]) -> subprocess.Popen[str]:
+    words = [word for pair in sums.items() for word in pair]
+    command = [sys.executable, "-c", FETCH, str(data.CACHE / "mnist"), *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def test_two_at_once_fetch_each_file_once(server: Server) -> None:
+    both = [start_fetch(data._MNIST_FILES) for _ in range(2)]
+    assert [process.communicate()[0].strip() for process in both] == ["4", "4"]
+    # Once to see whether the host answers, once for each file.
+    assert len(server.whole) <= len(FILES) + 2
+    assert data.digits().source == "MNIST"
+
+
+def test_killed_fetch_leaves_a_cache_from_which_the_next_goes_on(server: Server) -> None:
+    name = "train-images-idx3-ubyte.gz"
+    server.sent[name] = os.urandom(1 << 22)
+    sums = {name: hashlib.sha256(server.sent[name]).hexdigest()}
+    server.claims = 1 << 22  # it promises more than it sends, and is waited for
+    server.holds = threading.Event()
+    process = start_fetch(sums)
+    part = data.CACHE / "mnist" / f"{name}.part"
+    deadline = time.monotonic() + 60
+    while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    server.holds.set()
+    server.claims = 0
+    assert not (data.CACHE / "mnist" / name).exists()
+    (path,) = fetch.fetch(data.CACHE / "mnist", "", sums)
+    assert path.read_bytes() == server.sent[name]
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 500])
 def test_refusal_names_host_and_status(
-    server: Server, status: int, capsys: pytest.CaptureFixture[str]
+    server: Server, hasty: None, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.status = status
     assert "come with the lab" in data.digits().source
@@ -207,6 +349,116 @@ def test_every_photograph_is_small_and_its_source_recorded(name: str) -> None:
     assert max(picture.shape) <= 512
     readme = Path(data.__file__).parent / "datasets" / "README.md"
     assert f"`{name}.jpg`" in readme.read_text(encoding="utf-8")
+
+
+# --- CelebA and galaxies ----------------------------------------------------------------------
+
+PARQUET = "train-00000-of-00001.parquet"
+
+
+def parquet_of_faces(n: int = 20) -> bytes:
+    """Make what the hub has, of small size: photographs of one colour, JPEG in Parquet."""
+    rows = []
+    for i in range(n):
+        jpeg = io.BytesIO()
+        Image.new("RGB", (178, 218), (10 * i, 100, 200)).save(jpeg, "JPEG", quality=95)
+        rows.append({"image": {"bytes": jpeg.getvalue(), "path": f"{i:06}.jpg"}})
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), buffer)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def celeba(server: Server) -> Server:
+    content = parquet_of_faces()
+    entry = {
+        "type": "file",
+        "path": f"data/{PARQUET}",
+        "size": len(content),
+        "lfs": {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)},
+    }
+    readme = {"type": "file", "path": "data/README.md", "size": 3}
+    server.sent |= {"data": json.dumps([readme, entry]).encode(), PARQUET: content}
+    return server
+
+
+@pytest.mark.parametrize("variable", ["ARENA_LAB_DATA_MIRROR", "HF_ENDPOINT"])
+def test_faces_are_fetched_and_cut_to_squares(
+    celeba: Server, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARENA_LAB_DATA_MIRROR")
+    monkeypatch.setenv(variable, f"http://127.0.0.1:{celeba.server_port}")
+    found = data.faces()
+    assert found.source == "CelebA"
+    assert found.train_images.shape == (18, 64, 64, 3)
+    assert found.test_images.shape == (2, 64, 64, 3)
+    assert np.abs(found.train_images[7].astype(int) - [70, 100, 200]).max() <= 3
+
+
+def test_faces_are_asked_for_under_the_names_of_the_hub(
+    celeba: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARENA_LAB_DATA_MIRROR")
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{celeba.server_port}/")
+    data.faces()
+    assert set(celeba.paths) == {
+        "/api/datasets/nielsr/CelebA-faces/tree/main/data",
+        f"/datasets/nielsr/CelebA-faces/resolve/main/data/{PARQUET}",
+    }
+
+
+def test_faces_are_fetched_and_cut_once(celeba: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = data.faces()
+    before = celeba.n_requests
+    monkeypatch.setattr(data, "_cut_faces", None)
+    np.testing.assert_array_equal(data.faces().train_images, first.train_images)
+    assert celeba.n_requests == before
+
+
+def test_faces_that_are_damaged_are_made_anew(celeba: Server) -> None:
+    first = data.faces()
+    folder = data.CACHE / "celeba"
+    (folder / PARQUET).write_bytes(b"half a fi")
+    (folder / PARQUET).with_suffix(".npy").write_bytes(b"half a fi")
+    np.testing.assert_array_equal(data.faces().train_images, first.train_images)
+
+
+def test_wrong_faces_are_never_used(celeba: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    celeba.sent[PARQUET] = parquet_of_faces(3)
+    assert "galaxies" in data.faces().source
+    assert "wrong checksum" in capsys.readouterr().out
+
+
+def test_list_of_faces_that_is_none_is_asked_for_again(
+    celeba: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = celeba.sent["data"]
+    celeba.sent["data"] = b"<html>Please sign in</html>"
+    assert "galaxies" in data.faces().source
+    assert "no list of its files" in capsys.readouterr().out
+    celeba.sent["data"] = right
+    assert data.faces().source == "CelebA"
+
+
+def test_galaxies_stand_in_for_faces_and_it_is_said(
+    celeba: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    celeba.status = 404
+    found = data.faces()
+    assert found.train_images.shape == (8 * 257, 32, 32, 3)
+    assert found.test_images.shape == (8 * 28, 32, 32, 3)
+    assert "galaxies stand in" in capsys.readouterr().out
+
+
+def test_galaxies_to_test_with_are_none_to_train_on() -> None:
+    found = data.galaxies()
+    train = {image.tobytes() for image in found.train_images}
+    assert not any(image.tobytes() in train for image in found.test_images)
+
+
+def test_source_of_galaxies_is_recorded() -> None:
+    readme = Path(data.__file__).parent / "datasets" / "README.md"
+    assert "`galaxies.npz`" in readme.read_text(encoding="utf-8")
 
 
 # --- weights ----------------------------------------------------------------------------------

@@ -18,7 +18,15 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 README = (ROOT / "README.md").read_text()
 CONTAINER = (ROOT / "docs/container.md").read_text()
 TEXT = {path: path.read_text() for path in DOCUMENTS}
-TASKS = {*Collection.from_module(tasks).task_names, "up", "down", "shell", "build"}
+TASKS = {
+    *Collection.from_module(tasks).task_names,
+    "up",
+    "down",
+    "shell",
+    "build",
+    "bundle",
+    "unbundle",
+}
 SOURCES = ("*.py", "*.yml", "*.json", "inv", "Dockerfile", "container/*", ".ci/*", ".env.example")
 
 

@@ -1,5 +1,6 @@
 """Hints come one by one, the solution after a try, and a reset keeps what was written."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,3 +131,54 @@ def test_full_disk_leaves_the_answers(
         guide.reset(section, section.find("double"))
     assert section.answers.read_bytes() == before
     assert [path.name for path in section.folder.glob(".*")] == []
+
+
+def test_minutes_since_the_last_verdict_count_for_what_was_tried(
+    section: Section, write_answer: Write
+) -> None:
+    write_answer("def double(x):\n    return x")
+    check(section)
+    assert set(progress.minutes_spent(section)) == {"double"}
+    before = progress.minutes_spent(section)["double"]
+    minutes_pass(section, 12)
+    write_answer("def double(x):\n    return x + x")
+    check(section)
+    assert progress.minutes_spent(section)["double"] == pytest.approx(before + 12, abs=0.1)
+    minutes_pass(section, 7)
+    write_answer("def triple(x):\n    return x", "triple")
+    check(section)
+    assert progress.minutes_spent(section)["double"] == pytest.approx(before + 12, abs=0.1)
+    assert progress.minutes_spent(section)["triple"] == pytest.approx(7, abs=0.1)
+
+
+def test_a_pause_is_no_work(section: Section, write_answer: Write) -> None:
+    check(section)
+    minutes_pass(section, 600)
+    write_answer("def double(x):\n    return x")
+    check(section)
+    assert progress.minutes_spent(section)["double"] < 30
+
+
+def minutes_pass(section: Section, minutes: float) -> None:
+    path = progress.path_of(section)
+    then = path.stat().st_mtime - 60 * minutes
+    os.utime(path, (then, then))
+
+
+def test_reset_keeps_encoding_and_line_ends(section: Section, write_answer: Write) -> None:
+    starter = section.answers.read_text().replace("\n", "\r\n").encode("utf-8-sig")
+    write_answer("def double(x):\n    return x")
+    text = section.answers.read_text()
+    section.answers.write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
+    guide.reset(section, section.find("double"))
+    assert section.answers.read_bytes() == starter
+
+
+def test_copies_of_one_second_stand_beside_each_other(
+    section: Section, write_answer: Write
+) -> None:
+    kept = set()
+    for _ in range(3):
+        write_answer("def double(x):\n    return x")
+        kept.add(guide.reset(section, section.find("double")))
+    assert len(kept) == 3

@@ -114,7 +114,7 @@ def test_a_sub_page_holds_its_own_heading_only(section: Section, visit: Open):
     app = visit(section="9.1", page="second")
 
     assert app.title[0].value == "Second"
-    assert '<h3 data-anchor="exercise-triple">triple</h3>' in html(app)
+    assert 'data-anchor="exercise-triple">triple<' in html(app)
     assert "exercise-double" not in html(app)
 
 
@@ -123,6 +123,30 @@ def test_a_sub_page_leads_to_its_neighbours(section: Section, visit: Open):
 
     assert 'rel="prev" href="?section=9.1"' in shown
     assert 'rel="next" href="?section=9.1&page=second"' in shown
+
+
+def test_the_last_page_of_a_section_leads_to_the_next_section(section: Section, visit: Open):
+    after = section.page.with_name("92_[9.2]_More.md")
+    after.write_text(section.page.read_text().replace("9.1", "9.2").replace("Toys", "More"))
+
+    last, first = text(visit(section="9.1", page="second")), text(visit(section="9.2"))
+
+    assert 'rel="next" href="?section=9.2"' in last
+    assert "<b>9.2 More</b>" in last
+    assert 'rel="prev" href="?section=9.1&page=second"' in first
+
+
+def test_cards_and_headings_leave_no_level_out(section: Section, visit: Open):
+    add_to_page(section, "    # Third\n\n    ## Part\n")
+    card_of_triple = section.page.read_text().split("::::{exercise} triple")[1].split("# Third")[0]
+    with section.page.open("a") as page:
+        page.write("\n::::{exercise} triple" + card_of_triple)
+
+    under_the_title = card(visit(section="9.1", page="second"), "triple")
+    under_a_heading = card(visit(section="9.1", page="third"), "triple")
+
+    assert '<h2 data-anchor="exercise-triple">' in under_the_title
+    assert '<h3 data-anchor="exercise-triple">' in under_a_heading
 
 
 def test_a_card_shows_signature_and_docstring_without_the_solution(section: Section, visit: Open):
@@ -222,13 +246,29 @@ def test_a_page_links_to_its_source(
     assert "secret" not in shown
 
 
+@pytest.mark.parametrize(
+    ("remote", "fork"),
+    [
+        ("git@github.com:ada/lab.git", "https://github.com/ada/lab/fork"),
+        ("https://gitlab.com/ada/lab", "https://gitlab.com/ada/lab/-/forks/new"),
+    ],
+)
+def test_every_page_links_to_a_fork(
+    section: Section, visit: Open, monkeypatch: pytest.MonkeyPatch, remote: str, fork: str
+):
+    monkeypatch.setenv("ARENA_LAB_REPOSITORY", remote)
+
+    assert f'href="{fork}"' in text(visit())
+    assert f'href="{fork}"' in text(visit(section="9.1", page="second"))
+
+
 @pytest.mark.parametrize("remote", ["/srv/lab.git", "file:///srv/lab.git"])
 def test_no_source_is_linked_where_no_web_page_is_known(
     section: Section, visit: Open, monkeypatch: pytest.MonkeyPatch, remote: str
 ):
     monkeypatch.setenv("ARENA_LAB_REPOSITORY", remote)
 
-    assert "source ↗" not in text(visit(section="9.1"))
+    assert "↗" not in text(visit(section="9.1"))
 
 
 @pytest.mark.parametrize(
@@ -237,8 +277,10 @@ def test_no_source_is_linked_where_no_web_page_is_known(
         ("TWICE what", "?section=9.1&page=first#exercise-double", "<mark>Twice</mark> <mark>what"),
         ("triple", "?section=9.1&page=second#exercise-triple", ""),
         ("welcome", "?section=9.1", "<mark>Welcome</mark>."),
+        ("half_of_double", "?section=9.1&page=first#exercise-halve", "<mark>half_of_double</mark>"),
+        ("again np.ndarray", "?section=9.1&page=first#exercise-halve", "<mark>again</mark>."),
     ],
-    ids=["a hint", "a title", "prose"],
+    ids=["a hint", "a title", "prose", "a name", "a docstring"],
 )
 def test_search_finds_words_in_any_place(
     section: Section, visit: Open, words: str, address: str, excerpt: str
@@ -257,7 +299,7 @@ def test_places_with_the_words_in_their_title_come_first(section: Section):
     add_to_page(section, "    ## Roots\n\n    Of trees.\n\n    ## Trees\n\n    With roots.\n")
     section = catalogue.section_of(section.page)
 
-    found = search.find("trees", [(section, pages.parse(section.page))])
+    found = search.find("trees", [section])
 
     assert [each.place.title for each in found] == ["Trees", "Roots"]
 

@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -159,6 +160,52 @@ def test_watch_in_a_terminal(section: Section, write_answer: Write, tmp_path: Pa
         process.wait()
         os.close(terminal)
         os.close(inside)
+
+
+def test_watch_without_a_section_takes_the_one_that_is_saved(
+    section: Section, tmp_path: Path, write_answer: Write
+) -> None:
+    other = copied(section, tmp_path, "9.2")
+    terminal, inside = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "invoke", "watch"],
+        cwd=ROOT,
+        env={**os.environ, "ARENA_LAB_ROOT": str(tmp_path), "COLUMNS": "100"},
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+    )
+    try:
+        assert "of 9.1, 9.2. Keys:" in read_until(terminal, "quit")
+        time.sleep(0.3)
+        replace = other.read_text().replace(
+            "    raise NotImplementedError()", "    return x * x", 1
+        )
+        other.with_name("answers.py~").write_text(replace)
+        os.replace(other.with_name("answers.py~"), other)  # as editors do
+        assert "9.2 Toys" in read_until(terminal, "look at")
+        write_answer("def double(x):\n    return x * x")
+        assert "9.1 Toys" in read_until(terminal, "look at")
+        os.write(terminal, b"q")
+        assert process.wait(timeout=10) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
+        os.close(inside)
+
+
+def copied(section: Section, root: Path, number: str) -> Path:
+    """Give the answers of a second section that is like the first."""
+    package = f"{section.package}_more"
+    shutil.copytree(section.folder, section.folder.with_name(package))
+    page = (
+        section.page.read_text().replace(section.package, package).replace('"9.1"', f'"{number}"')
+    )
+    section.page.with_name(f"92_[{number}]_Toys.md").write_text(page)
+    for path in section.folder.with_name(package).glob("*.py"):
+        path.write_text(path.read_text().replace(section.package, package))
+    return section.folder.with_name(package) / "answers.py"
 
 
 def read_until(terminal: int, text: str) -> str:

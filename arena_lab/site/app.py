@@ -1,5 +1,7 @@
 """The site: find the place that the address names, and show it with its surroundings."""
 
+import functools
+import re
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -9,7 +11,7 @@ import streamlit as st
 from arena_lab import catalogue, pages, paths
 from arena_lab.catalogue import Section
 from arena_lab.errors import LabError
-from arena_lab.pages import Page
+from arena_lab.pages import Page, SubPage
 from arena_lab.site import links, search, sidebar, status
 from arena_lab.site.outline import cut, outline, plain
 from arena_lab.site.render import Renderer, shown, trouble
@@ -68,6 +70,8 @@ def main() -> None:
         title = f"{plain(page.subpages[parts.index(part)].title)} · {section.number}"
     st.set_page_config(page_title=title, page_icon=_HERE / "icon.svg", menu_items={})
     st.html(_HERE / "style.css")
+    source = page.subpages[parts.index(part)] if page and part in parts else None
+    st.html(_tools(links.source_of(section.page, source.line) if section and source else None))
 
     for message in course.broken:
         trouble(f"This page is left out until it is mended: {message}")
@@ -86,11 +90,18 @@ def main() -> None:
     else:
         _subpage(course, section, page, parts.index(part))
 
+    script = f"window.arenaLabFonts = {_fonts()};\n{(_HERE / 'script.js').read_text()}"
     with st.container(key="lab-script"):
-        st.html(
-            f"<script>{(_HERE / 'script.js').read_text()}</script>", unsafe_allow_javascript=True
-        )
+        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
     _watch(course.sections, seen)
+
+
+@functools.cache
+def _fonts() -> list[str]:
+    """Give the addresses of the fonts that most formulas need, as Streamlit serves them."""
+    files = (Path(st.__file__).parent / "static/static/media").glob("KaTeX_*.woff2")
+    usual = re.compile(r"KaTeX_(AMS|Main-Regular|Main-Bold|Math-Italic|Size\d)[-.]")
+    return [f"static/media/{file.name}" for file in sorted(files) if usual.match(file.name)]
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -116,9 +127,7 @@ def _home(course: Course) -> None:
 
 
 def _found(course: Course, words: str) -> None:
-    found = search.find(
-        words, [(section, course.pages[section.number]) for section in course.sections]
-    )
+    found = search.find(words, course.sections)
     items = "".join(
         f'<li><a href="{escape(each.place.address)}">{escape(each.place.title)}</a> '
         f'<span class="lab-quiet">{escape(each.place.trail)}</span><p>{each.excerpt}</p></li>'
@@ -174,7 +183,7 @@ def _not_found(message: str, course: Course, section: Section | None = None) -> 
         page = course.pages[section.number]
         places = [
             (links.to(section.number, part), plain(subpage.title))
-            for subpage, part in zip(page.subpages, links.slugs(page), strict=True)
+            for subpage, part in _subpages(page)
         ]
     else:
         places = [(links.to(s.number), f"{s.number} {s.title}") for s in course.sections]
@@ -190,7 +199,7 @@ def _subpage(course: Course, section: Section, page: Page, index: int) -> None:
     verdicts = course.verdicts[section.number]
     parts = cut(subpage)
     sidebar.show(course.sections, course.verdicts, section, page, index, outline(parts))
-    st.html(_top(section, subpage.line))
+    st.html(_top(section))
     st.title(subpage.title if index else f"{section.number} {section.title}", anchor=False)
     if index == 0:
         so_far = status.progress_of(section, verdicts)
@@ -201,37 +210,61 @@ def _subpage(course: Course, section: Section, page: Page, index: int) -> None:
         )
     renderer = Renderer(section, verdicts)
     renderer.show(parts)
-    st.html(_neighbours(section, page, index))
+    st.html(_neighbours(course, section, index))
     for draw in renderer.slow:
         draw()
 
 
-def _top(section: Section, line: int) -> str:
-    source = links.source_of(section.page, line)
-    link = f'<a href="{escape(source)}" target="_blank">source ↗</a>' if source else ""
+def _tools(source: str | None) -> str:
+    """Give what stands at the top right of every page; `source` is None where there is none."""
+    found = [("source", source), ("fork", links.fork())]
+    items = "".join(
+        f'<a href="{escape(address)}" target="_blank" rel="noreferrer">{name} ↗</a>'
+        for name, address in found
+        if address
+    )
+    mode = (
+        '<button type="button" class="lab-mode" title="Light or dark ( d )" '
+        'aria-label="Light or dark">◐</button>'
+    )
+    return f'<div class="lab-tools">{items}{mode}</div>'
+
+
+def _top(section: Section) -> str:
     address = escape(links.to(section.number))
     return (
-        f'<div class="lab-top"><span><a href="?">Home</a> › <a href="{address}">'
-        f"{section.number} {escape(section.title)}</a></span>{link}</div>"
+        '<nav class="lab-top" aria-label="Above this page"><a href="?">Home</a> › '
+        f'<a href="{address}">{section.number} {escape(section.title)}</a></nav>'
     )
 
 
-def _neighbours(section: Section, page: Page, index: int) -> str:
-    parts = links.slugs(page)
+def _neighbours(course: Course, section: Section, index: int) -> str:
+    places = [
+        (links.to(each.number, part), plain(subpage.title))
+        if part
+        else (links.to(each.number), f"{each.number} {each.title}")
+        for each in course.sections
+        for subpage, part in _subpages(course.pages[each.number])
+    ]
+    part = links.slugs(course.pages[section.number])[index]
+    here = links.to(section.number, part)
+    at = [address for address, _ in places].index(here)
 
     def link(at: int, label: str, css: str) -> str:
-        if not 0 <= at < len(parts):
+        if not 0 <= at < len(places):
             return "<span></span>"
-        title = plain(page.subpages[at].title)
-        address = escape(links.to(section.number, parts[at]))
+        address, title = places[at]
         return (
-            f'<a class="lab-{css}" rel="{css}" href="{address}" title="{label} ( {css[0]} )">'
-            f"<span>{label}</span>"
-            f"<b>{escape(title)}</b></a>"
+            f'<a class="lab-{css}" rel="{css}" href="{escape(address)}" '
+            f'title="{label} ( {css[0]} )"><span>{label}</span><b>{escape(title)}</b></a>'
         )
 
-    here = escape(links.to(section.number, parts[index]))
     return (
-        f'<nav class="lab-neighbours" aria-label="Previous and next page" data-here="{here}">'
-        f"{link(index - 1, '← Previous', 'prev')}{link(index + 1, 'Next →', 'next')}</nav>"
+        '<nav class="lab-neighbours" aria-label="Previous and next page" '
+        f'data-here="{escape(here)}">'
+        f"{link(at - 1, '← Previous', 'prev')}{link(at + 1, 'Next →', 'next')}</nav>"
     )
+
+
+def _subpages(page: Page) -> list[tuple[SubPage, str]]:
+    return list(zip(page.subpages, links.slugs(page), strict=True))

@@ -96,6 +96,14 @@ def _web_page(remote: str) -> str | None:
     return f"{web[1]}{web[2]}" if web else None
 
 
+def fork() -> str | None:
+    """Give the address where the repository can be forked, if it has a web page."""
+    root = repository()
+    if root is None:
+        return None
+    return f"{root}/-/forks/new" if "gitlab" in root else f"{root}/fork"
+
+
 def source_of(path: Path, line: int = 1) -> str | None:
     """Give the address of a file's source at the repository's web page, if there is one."""
     root = repository()

@@ -38,13 +38,15 @@ def cut(subpage: SubPage) -> list[Part]:
 def outline(parts: list[Part]) -> list[Heading]:
     """Give the headings and exercises among the parts, for the list of what is on the page."""
     found = []
-    for part in parts:
+    for at, part in enumerate(parts):
         if isinstance(part, Heading):
             found.append(part)
         elif isinstance(part, Directive) and part.name == "exercise":
             names = [name.strip() for name in part.argument.split(",")]
             title = part.options.get("title") or ", ".join(names)
-            found.append(Heading(3, title, anchor_of(names[0]), names[0]))
+            # Under no heading but the page's own, a card is as high as a heading.
+            level = 3 if any(isinstance(each, Heading) for each in parts[:at]) else 2
+            found.append(Heading(level, title, anchor_of(names[0]), names[0]))
     return found
 
 

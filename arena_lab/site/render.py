@@ -37,6 +37,7 @@ class Renderer:
     section: Section
     verdicts: status.Verdicts
     slow: list[Callable[[], None]] = field(default_factory=list)
+    _has_headings: bool = False
 
     def show(self, parts: Sequence[Part]) -> None:
         """Show parts one after the other."""
@@ -54,6 +55,7 @@ class Renderer:
     def _html(self, part: Part) -> str:
         """Give Markdown with HTML around it; lines of HTML end at an empty line."""
         if isinstance(part, Heading):
+            self._has_headings = True
             tag = f"h{part.level}"
             return f'<{tag} data-anchor="{escape(part.anchor)}">\n\n{part.text}\n\n</{tag}>'
         if isinstance(part, Markdown):
@@ -100,8 +102,10 @@ class Renderer:
         else:
             facts.append(f"<code>{escape(shown(self.section.answers))}</code>")
         anchor = escape(links.anchor_of(exercise.name))
+        # No level of headings is left out: under the page's title alone, a card is of the second.
+        tag = "h3" if self._has_headings else "h2"
         return (
-            f'<h3 data-anchor="{anchor}">{escape(plain(exercise.title))}</h3>'
+            f'<{tag} data-anchor="{anchor}">{escape(plain(exercise.title))}</{tag}>'
             f'<div class="lab-facts">{"".join(facts)}</div>'
             f'<div class="lab-verdict" role="status" data-exercise="{escape(exercise.name)}">'
             f"{status.badge(self.verdicts, exercise.name)}</div>"

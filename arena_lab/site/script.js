@@ -12,6 +12,9 @@
   new MutationObserver(follow).observe(app, { attributes: true, attributeFilter: ["class"] })
   follow()
 
+  // Formulas keep their places: their fonts are there before the first of them.
+  for (const font of window.arenaLabFonts ?? []) fetch(font, { priority: "low" })
+
   // Links within the site change the page in place: Streamlit answers to the browser's history.
   const column = () => document.querySelector('[data-testid="stMain"]')
   const tops = new Map() // where the reader was, by the place in the history
@@ -41,7 +44,29 @@
     if (words) go(`?${new URLSearchParams({ search: words })}`)
   })
 
-  // n and p turn the pages, / searches.
+  // Streamlit's menu holds the choice of colours: it is opened and closed without being seen.
+  const root = document.documentElement
+  const changeMode = async () => {
+    const wanted = root.dataset.labTheme === "dark" ? "Light" : "Dark"
+    const menu = document.querySelector('[data-testid="stMainMenuButton"]')
+    const item = () => document.querySelector(`[data-testid="stMainMenuItem-theme-${wanted}"]`)
+    if (!menu || root.classList.contains("lab-changes-mode")) return
+    const before = document.activeElement
+    root.classList.add("lab-changes-mode")
+    if (!item()) menu.click()
+    for (let frame = 0; frame < 60 && !item(); frame += 1) await new Promise(requestAnimationFrame)
+    item()?.click()
+    menu.click()
+    setTimeout(() => {
+      // The menu takes the keyboard's focus: it goes back to where it was.
+      menu.blur()
+      before?.focus({ preventScroll: true })
+      root.classList.remove("lab-changes-mode")
+    }, 200)
+  }
+  document.addEventListener("click", ({ target }) => target.closest?.(".lab-mode") && changeMode())
+
+  // n and p turn the pages, / searches, d changes the colours.
   document.addEventListener("keydown", (event) => {
     if (event.metaKey || event.ctrlKey || event.altKey || event.defaultPrevented) return
     if (event.target.closest?.("input, textarea, select, [contenteditable]")) return
@@ -49,7 +74,8 @@
     if (event.key === "/") {
       event.preventDefault()
       document.querySelector(".lab-search input")?.focus()
-    } else if (turns[event.key]) document.querySelector(turns[event.key])?.click()
+    } else if (event.key === "d") changeMode()
+    else if (turns[event.key]) document.querySelector(turns[event.key])?.click()
   })
 
   // The reader's own answers to questions stay in the browser.
@@ -67,10 +93,34 @@
         area.value = localStorage.getItem(note(area)) ?? ""
       }
   }
-  new MutationObserver(recall).observe(app, {
+
+  // What scrolls sideways can be reached by the keyboard too, so that its end can be read.
+  const wide = ".stMain :is(pre, table, .katex-display)"
+  let waits = false
+  const reach = () => {
+    if (waits) return
+    waits = true
+    setTimeout(() => {
+      waits = false
+      const all = [...document.querySelectorAll(wide)]
+      const scrolls = all.map((part) => part.scrollWidth > part.clientWidth)
+      all.forEach((part, i) => {
+        if (scrolls[i]) part.tabIndex = 0
+        else part.removeAttribute("tabindex")
+      })
+    }, 150)
+  }
+  document.addEventListener("toggle", reach, true)
+  addEventListener("resize", reach)
+
+  const settle = () => {
+    recall()
+    reach()
+  }
+  new MutationObserver(settle).observe(app, {
     subtree: true, childList: true, attributes: true, attributeFilter: ["data-key"],
   })
-  recall()
+  settle()
 
   // On a phone the sidebar lies over the page: a link in it closes it.
   document.addEventListener("click", (event) => {
@@ -92,7 +142,9 @@
   })
 
   // Once the new page is there, go to where the reader was, to its anchor, or to its top.
+  let leave = () => {}
   const arrive = (top) => {
+    leave()
     const search = location.search
     const until = performance.now() + 3000
     const look = () => {
@@ -101,12 +153,20 @@
       if (!isThere && performance.now() < until) return requestAnimationFrame(look)
       const anchor = document.getElementById(decodeURIComponent(location.hash.slice(1)))
       if (top !== undefined || !anchor) return column().scrollTo(0, top ?? 0)
-      anchor.scrollIntoView()
-      // What stands above may still have grown, unless the reader has gone on.
-      const after = column().scrollTop
-      setTimeout(() => Math.abs(column().scrollTop - after) < 2 && anchor.scrollIntoView(), 700)
+      stay(anchor.id)
     }
     look()
+  }
+
+  // What stands above may still grow: keep the anchor in its place until the reader goes on.
+  const stay = (id) => {
+    const hold = () => document.getElementById(id)?.scrollIntoView()
+    const timer = setInterval(hold, 250)
+    leave = () => clearInterval(timer)
+    setTimeout(leave, 3000)
+    for (const sign of ["wheel", "keydown", "pointerdown", "touchstart"])
+      addEventListener(sign, leave, { once: true, passive: true, capture: true })
+    hold()
   }
   if (location.hash) arrive()
 })()

@@ -1,13 +1,18 @@
-"""Find words anywhere in the course: in headings, prose, exercises, hints and answers."""
+"""Find words anywhere in the course: headings, prose, exercises with their docstrings, hints."""
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
-from arena_lab.catalogue import Section
-from arena_lab.pages import Block, Directive, Markdown, Page
+from arena_lab import catalogue, pages
+from arena_lab.catalogue import Exercise, Section
+from arena_lab.errors import LabError
+from arena_lab.pages import Block, Directive, Markdown
 from arena_lab.site import links
+from arena_lab.site.code import code_of
 from arena_lab.site.outline import Heading, cut, plain
 
 _MOST = 40
@@ -32,13 +37,13 @@ class Found:
     excerpt: str
 
 
-def find(words: str, course: Sequence[tuple[Section, Page]]) -> list[Found]:
+def find(words: str, sections: Sequence[Section]) -> list[Found]:
     """Give the places that hold every word, those with a word in their title first."""
     wanted = words.casefold().split()
     if not wanted:
         return []
     found = []
-    for place in (place for section, page in course for place in _places(section, page)):
+    for place in (place for section in sections for place in _places(section)):
         title, text = place.title.casefold(), place.text.casefold()
         if all(word in title or word in text for word in wanted):
             in_title = sum(word in title for word in wanted)
@@ -47,7 +52,14 @@ def find(words: str, course: Sequence[tuple[Section, Page]]) -> list[Found]:
     return [each for _, each in found[:_MOST]]
 
 
-def _places(section: Section, page: Page) -> tuple[Place, ...]:
+def _places(section: Section) -> tuple[Place, ...]:
+    files = (section.page, section.solutions)
+    return _read(section.page, tuple(f.stat().st_mtime_ns for f in files if f.exists()))
+
+
+@functools.lru_cache(maxsize=64)
+def _read(path: Path, _stamps: tuple[int, ...]) -> tuple[Place, ...]:
+    section, page = catalogue.section_of(path), pages.parse(path)
     places: list[Place] = []
     for subpage, part in zip(page.subpages, links.slugs(page), strict=True):
         trail = f"{section.number} {section.title}"
@@ -66,11 +78,19 @@ def _places(section: Section, page: Page) -> tuple[Place, ...]:
                 title, anchor, texts = plain(block.text), block.anchor, []
             elif isinstance(block, Directive) and block.name == "exercise":
                 exercise = section.find(block.argument.split(",")[0].strip())
-                close(plain(exercise.title), links.anchor_of(exercise.name), _words(block.blocks))
+                words = [*_words(block.blocks), _asked(section, exercise)]
+                close(plain(exercise.title), links.anchor_of(exercise.name), words)
             else:
                 texts += _words([block])
         close(title, anchor, texts)
     return tuple(places)
+
+
+def _asked(section: Section, exercise: Exercise) -> str:
+    try:
+        return code_of(section, exercise).signature
+    except LabError:  # said on the card itself
+        return ""
 
 
 def _words(blocks: Iterable[Block]) -> list[str]:

@@ -39,6 +39,10 @@ def show(
             f'<div class="lab-progress"><span>{so_far.passed} of {so_far.required} passed'
             f"</span>{so_far.bar}</div>"
         )
+    html += (
+        '<p class="lab-keys"><kbd>/</kbd> search <kbd>n</kbd> next <kbd>p</kbd> previous '
+        "<kbd>d</kbd> light or dark</p>"
+    )
     with st.sidebar:
         st.html(f'<nav class="lab-nav" aria-label="Course">{html}</nav>')
 

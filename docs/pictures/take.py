@@ -1,19 +1,25 @@
 """Take the README's pictures anew: `python docs/pictures/take.py`. Needs Chromium.
 
-Both show the real thing, in a copy of the checkout where answers of 0.4 have been begun and one
-of them is wrong.
+All show the real thing, in a copy of the checkout where answers of 0.4 have been begun and one
+of them is wrong. `--all FOLDER` takes what else a learner sees, at two widths and in both colour
+modes, for somebody to look at: home, a page of each section, cards in every state, JupyterLab.
 """
 
+import argparse
+import contextlib
 import io
+import itertools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
@@ -34,8 +40,15 @@ STOP_BEFORE = "def forward_and_back"
 COLUMNS = 96
 
 
+WIDTHS = {1440: 900, 390: 844}
+SCHEMES = ("light", "dark")
+
+
 def main() -> None:
-    """Take both."""
+    """Take the README's pictures, and all others into a folder if one is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", type=Path, metavar="FOLDER")
+    folder_of_all = parser.parse_args().all
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         root = copy_checkout(Path(folder) / "lab")
         begin(root / "chapter0_fundamentals/exercises/part4_backprop")
@@ -45,7 +58,16 @@ def main() -> None:
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
         terminal(browser, "$ ./inv test --section 0.4\n" + shorten(output), HERE / "verdict.png")
-        page(browser, root, HERE / "page.png")
+        os.environ.update(environment(root))
+        os.chdir(root)
+        instructions.HOME = root / instructions.HOME.relative_to(ROOT)
+        with instructions.server() as url:
+            page(browser, url, HERE / "page.png")
+            if folder_of_all:
+                folder_of_all.mkdir(parents=True, exist_ok=True)
+                everything(browser, url, root, folder_of_all)
+        with lab(root) as link:
+            notebook(browser, link, HERE / "jupyterlab.png")
         browser.close()
 
 
@@ -84,7 +106,13 @@ def run(root: Path, command: str) -> str:
 def environment(root: Path) -> dict[str, str]:
     """Give the variables that let the engine work on a copy."""
     path = f"{root}:{root}/chapter0_fundamentals/exercises"
-    return {"PYTHONPATH": path, "ARENA_LAB_ROOT": str(root)}
+    return {
+        "PYTHONPATH": path,
+        "ARENA_LAB_ROOT": str(root),
+        "ARENA_LAB_STATE": str(root / ".lab"),
+        "ARENA_LAB_JUPYTER": "/",
+        "ARENA_LAB_REPOSITORY": "https://example.org/arena-lab",
+    }
 
 
 def shorten(output: str) -> str:
@@ -112,20 +140,90 @@ def terminal(browser: Browser, output: str, to: Path) -> None:
     sheet.close()
 
 
-def page(browser: Browser, root: Path, to: Path) -> None:
+def page(browser: Browser, url: str, to: Path) -> None:
     """Photograph the page of the exercise that went wrong."""
     section = catalogue.find_section("0.4")
     address = links.to_exercise(section, pages.parse(section.page), EXERCISE)
-    os.environ.update(environment(root))
-    os.chdir(root)
-    instructions.HOME = root / instructions.HOME.relative_to(ROOT)
-    with instructions.server() as url:
-        sheet = browser.new_page(viewport={"width": 1280, "height": 860})
-        sheet.goto(f"{url}{address}")
-        sheet.wait_for_selector(f"#{links.anchor_of(EXERCISE)}")
-        sheet.wait_for_timeout(2000)  # for fonts, figures and the way down to the card
+    with opened(browser, f"{url}{address}", 1280, 860, "light") as sheet:
         sheet.screenshot(path=to)
-        sheet.close()
+
+
+def everything(browser: Browser, url: str, root: Path, folder: Path) -> None:
+    """Photograph what a learner sees of the site, each width and colour mode by itself."""
+    section = catalogue.find_section("0.4")
+    cards = links.to_exercise(section, pages.parse(section.page), EXERCISE).partition("#")[0]
+    places = {"home": "?", "search": links.to_search("gradient"), "nowhere": "?section=9"} | {
+        each.number: links.to(each.number, links.slugs(pages.parse(each.page))[1])
+        for each in catalogue.sections()
+    }
+    for (width, height), scheme in itertools.product(WIDTHS.items(), SCHEMES):
+        end = f"{width}-{scheme}.png"
+        for name, address in places.items():
+            with opened(browser, f"{url}{address}", width, height, scheme) as sheet:
+                sheet.screenshot(path=folder / f"{name}-{end}")
+        states = {"passed": "", "failed": "The gradient has the shape of the output, (3, 2)."}
+        verdicts = {s: {"status": s, "message": m} for s, m in states.items()} | {
+            "waiting": {"status": "waiting", "message": "waits for log_back"},
+            "not started": {"status": "not started", "message": ""},
+        }
+        names = [exercise.name for exercise in section.exercises]
+        instructions.store(
+            root / ".lab", section, dict(zip(names, verdicts.values(), strict=False))
+        )
+        # So high a window that each card is in it whole.
+        with opened(browser, f"{url}{cards}", width, 9000, scheme) as sheet:
+            sheet.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+            for card, state in enumerate(verdicts):
+                to = folder / f"card-{state.replace(' ', '-')}-{end}"
+                sheet.locator(".lab-exercise").nth(card).screenshot(path=to)
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, address: str, width: int, height: int, scheme: str) -> Iterator[Page]:
+    """Open a place of the site, and wait until nothing moves any more."""
+    sheet = browser.new_page(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    sheet.goto(address)
+    sheet.wait_for_selector(".stMain h1")
+    sheet.wait_for_timeout(2000)  # for fonts, figures and the way down to a card
+    yield sheet
+    sheet.close()
+
+
+@contextlib.contextmanager
+def lab(root: Path) -> Iterator[str]:
+    """Start the lab on the copy; give its link."""
+    command = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "lab", "--no-browser"]
+    process = subprocess.Popen(
+        [*command, "--port=18899"],
+        env={**os.environ, "HOME": str(root / ".lab")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        yield process.stdout.readline().split()[-1]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def notebook(browser: Browser, link: str, to: Path) -> None:
+    """Photograph JupyterLab where the card's link leads."""
+    section = catalogue.find_section("0.4")
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    sheet = context.new_page()
+    sheet.goto(link.replace("/lab?", "/lab?reset&"))
+    sheet.wait_for_selector(".jp-Launcher", timeout=60_000)
+    exercise = section.find(EXERCISE)
+    sheet.goto(link.split("/lab?")[0] + str(links.in_jupyter(section.answers, exercise.title)))
+    sheet.locator(".jp-Cell.jp-mod-active", has_text=f"def {EXERCISE}").wait_for(timeout=60_000)
+    sheet.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    sheet.wait_for_timeout(3000)
+    sheet.screenshot(path=to)
+    context.close()
 
 
 if __name__ == "__main__":

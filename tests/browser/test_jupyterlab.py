@@ -157,16 +157,24 @@ def test_what_others_write_into_an_open_file_is_not_overwritten(page: Page, answ
     assert "# from another editor" in answers.read_text()
 
 
-def test_a_link_of_the_site_opens_the_notebook(
-    lab: Any, context: BrowserContext, page: Page
+def test_a_link_of_the_site_opens_the_notebook_at_the_exercise(
+    lab: Any, context: BrowserContext, page: Page, answers: Path
 ) -> None:
+    text = answers.read_text()
+    heading = "# %% [markdown]\n# ### halve, half_of_double\n#\n# 9.1\n\n# %%\ndef halve"
+    answers.write_text(text.replace("# %%\ndef halve", heading, 1))
     site = context.new_page()
     site.goto(f"{lab.url}/site/?section=9.1&page=first")
-    link = site.locator(f'a[href*="/lab/tree/{FOLDER}/answers.py"]').first
-    expect(link).to_be_visible()
-    site.goto(site.evaluate("link => link.href", link.element_handle()))
-    expect(cells(site).first).to_be_visible()
-    expect(site.locator(".jp-Toolbar-kernelName:visible")).to_have_text("Python 3 (ipykernel)")
+    link = site.locator(".lab-exercise", has_text="def halve").locator(
+        f'a[href*="/lab/tree/{FOLDER}/answers.py"]'
+    )
+    with context.expect_page() as opened:
+        link.click()
+    notebook = opened.value
+    active = notebook.locator(".jp-Notebook:visible .jp-Cell.jp-mod-active")
+    expect(active).to_contain_text("def halve")
+    expect(active).to_be_in_viewport()
+    expect(notebook.locator(".jp-Toolbar-kernelName:visible")).to_have_text("Python 3 (ipykernel)")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

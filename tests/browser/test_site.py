@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from arena_lab import catalogue, pages, paths
@@ -250,19 +251,65 @@ def places() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("address", places())
-@pytest.mark.parametrize("width", [1440, 390])
-def test_each_page_of_the_course_opens_whole(course: Site, address: str, width: int):
-    course.faults.clear()
-    page = course.open(address, width=width)
-    page.wait_for_load_state("networkidle")
+@pytest.fixture(scope="module")
+def reader(course: Site) -> Iterator[Page]:
+    """One who leafs through the whole course without closing the page."""
+    page = course.open()
+    page.evaluate(AXE_SCRIPT)
+    yield page
+    page.context.close()
 
-    assert course.faults == []
-    assert page.get_by_test_id("stException").count() == 0
-    assert page.locator(".lab-trouble").count() == 0
-    assert page.locator(".katex-error").count() == 0
+
+def go(page: Page, address: str) -> None:
+    """Follow a link, as a click on it does, and unfold everything there."""
+    page.evaluate(
+        """(address) => {
+          const link = document.createElement("a")
+          link.href = address
+          document.body.append(link)
+          link.click()
+          link.remove()
+        }""",
+        address,
+    )
+    expect(page.locator(f'[data-here="{address}"]')).to_be_attached(timeout=30_000)
+    page.wait_for_function("!document.querySelector('[data-stale=true], .stSkeleton')")
+    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+
+
+def serious(page: Page, *rules: str) -> list[str]:
+    """Give axe-core's serious findings; of all rules, if none is named."""
+    # Spans of a formula are left out: thousands, with the colour of the text around them.
+    found = page.evaluate(
+        """(rules) => axe.run(
+          { exclude: [".katex-html"] },
+          { resultTypes: ["violations"], ...(rules.length && { runOnly: rules }) },
+        )""",
+        list(rules),
+    )["violations"]
+    return [
+        f"{fault['id']}: {node['html'][:200]}: {node['failureSummary']}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical") or fault["id"] == "heading-order"
+        for node in fault["nodes"]
+    ]
+
+
+def overflow(page: Page) -> int:
     main = page.get_by_test_id("stMain")
-    raw = main.evaluate(
+    return main.evaluate("(main) => main.scrollWidth - main.clientWidth")
+
+
+@pytest.mark.parametrize("address", [*places(), "?search=gradient"])
+def test_each_page_of_the_course_opens_whole(course: Site, reader: Page, address: str):
+    course.faults.clear()
+    reader.set_viewport_size({"width": 1440, "height": 900})
+    go(reader, address)
+
+    assert reader.get_by_test_id("stException").count() == 0
+    assert reader.locator(".lab-trouble").count() == 0
+    assert reader.locator(".katex-error").count() == 0
+    raw = reader.get_by_test_id("stMain").evaluate(
         """(main) => {
           const copy = main.cloneNode(true)
           copy.querySelectorAll("code, pre, .katex, script, style").forEach((part) => part.remove())
@@ -270,8 +317,22 @@ def test_each_page_of_the_course_opens_whole(course: Site, address: str, width: 
         }"""
     )
     assert raw == "", "a formula is left as dollars"
-    assert main.evaluate("(main) => main.scrollWidth - main.clientWidth") == 0
-    page.context.close()
+    assert overflow(reader) == 0
+    reader.wait_for_timeout(200)  # what scrolls is found out a moment after it came
+    assert serious(reader) == []
+
+    dark = "(is) => (document.documentElement.dataset.labTheme === 'dark') === is"
+    was_dark = reader.evaluate(dark, True)
+    reader.keyboard.press("d")
+    reader.wait_for_function(dark, arg=not was_dark)
+    reader.wait_for_timeout(250)  # colours fade
+    assert serious(reader, "color-contrast") == []
+
+    reader.set_viewport_size({"width": 390, "height": 844})
+    reader.wait_for_timeout(300)
+    assert overflow(reader) == 0
+    assert serious(reader, "scrollable-region-focusable") == []
+    assert course.faults == []
 
 
 def test_the_site_sets_no_cookie(toys: Site):
@@ -355,10 +416,12 @@ def test_hints_are_folded_and_open_one_by_one(toys: Site):
     page = toys.open("?section=9.1&page=first")
     first, second = (folded(page, f"Hint {n} of 2") for n in (1, 2))
     expect(first.get_by_text("Twice what?")).not_to_be_visible()
+    expect(second).not_to_be_visible()
 
     first.locator("summary").click()
 
     expect(first.get_by_text("Twice what?")).to_be_visible()
+    expect(second.locator("summary")).to_be_visible()
     expect(second.locator(".katex")).not_to_be_visible()
 
 
@@ -443,17 +506,83 @@ def test_the_colour_mode_swaps_the_drawings(toys: Site):
     expect(light).to_be_visible()
     expect(dark).to_be_hidden()
 
-    page.get_by_test_id("stMainMenu").click()
-    page.get_by_test_id("stMainMenuItem-theme-Dark").click()
+    page.get_by_role("button", name="Light or dark").click()
 
     expect(dark).to_be_visible()
     expect(light).to_be_hidden()
+    expect(page.locator(".stMainMenuPopover")).to_have_count(0)
+
+    page.keyboard.press("d")
+
+    expect(light).to_be_visible()
 
 
 def test_the_system_may_ask_for_dark(toys: Site):
     page = toys.open("?section=9.1&page=first", scheme="dark")
 
     expect(page.locator(".lab-figure.lab-dark")).to_be_visible()
+
+
+def test_the_choice_of_colours_outlives_a_reload(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    page.keyboard.press("d")
+    expect(page.locator("html")).to_have_attribute("data-lab-theme", "dark")
+
+    page.reload()
+
+    expect(page.locator("html")).to_have_attribute("data-lab-theme", "dark")
+
+
+def test_fonts_of_formulas_come_before_the_first_formula(toys: Site):
+    page = toys.open()
+    page.wait_for_load_state("networkidle")
+    fonts = (
+        "performance.getEntriesByType('resource').filter((e) => /KaTeX_(Main|Math)/.test(e.name))"
+    )
+    assert page.evaluate(f"{fonts}.length") > 0
+
+    page.get_by_role("link", name="9.1 Toys").first.click()
+    page.locator(".lab-subpages").get_by_role("link", name="First").click()
+
+    expect(page.locator(".katex-display")).to_be_visible()
+    again = "filter((e) => e.initiatorType === 'css' && e.transferSize > 0).map((e) => e.name)"
+    assert page.evaluate(f"document.fonts.ready.then(() => {fonts}.{again})") == []
+
+
+def test_paper_holds_the_whole_page_dark_on_white(toys: Site):
+    page = toys.open("?section=9.1&page=first", scheme="dark")
+    expect(page.locator(".katex-display")).to_be_visible()
+
+    page.emulate_media(media="print")
+
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    expect(page.locator(".lab-tools")).to_be_hidden()
+    expect(page.locator(".lab-figure.lab-light")).to_be_visible()
+    colour = "getComputedStyle(document.querySelector('.stMain p')).color"
+    assert page.evaluate(colour) == "rgb(38, 40, 43)"
+    # The toy page is forty paragraphs long: more than a window's height and than two sheets.
+    assert len(re.findall(rb"/Type /Page\b", page.pdf())) > 2
+
+
+def test_the_keyboard_shows_where_it_is(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    expect(page.locator(".katex-display")).to_be_visible()
+    seen = """() => {
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(document.activeElement)
+      const isSeen = (outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow !== "none"
+      return [isSeen, document.activeElement.outerHTML.slice(0, 120)]
+    }"""
+
+    reached = []
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break  # past the last one
+        reached.append(page.evaluate(seen))
+
+    assert [html for is_seen, html in reached if not is_seen] == []
+    assert any("summary" in html for _, html in reached)
+    assert any("lab-own" in html for _, html in reached)
 
 
 def test_an_interactive_figure_is_drawn_without_another_host(toys: Site):

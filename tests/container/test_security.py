@@ -10,6 +10,8 @@ import time
 import pytest
 import websocket
 
+from arena_lab import inside
+
 ANSWERS = "chapter0_fundamentals/exercises/part4_backprop/answers.py"
 
 
@@ -227,21 +229,31 @@ def test_verdicts_belong_to_the_learner(checkout, lab):
     assert checkout.owner(".lab/verdicts/0.4.json") == checkout.user
 
 
-def test_check_finds_the_container_fit(checkout, lab):
-    said = checkout.shell("python container/check.py").splitlines()
-    assert [line.split()[0] for line in said] == ["ok"] * 5
-    assert f"http://127.0.0.1:{lab.port}/lab?token={lab.token}" in said[-1]
+def test_doctor_finds_the_container_fit(checkout, lab):
+    said = json.loads(checkout.shell("invoke doctor --json"))
+    assert [f for f in said["findings"] if f["status"] != "PASS"] == []
+    assert {f["name"] for f in said["findings"]} == set(inside.CHECKS)
+    (link,) = (f["reason"] for f in said["findings"] if f["name"] == "JupyterLab")
+    assert link == f"http://127.0.0.1:{lab.port}/lab?token={lab.token}"
 
 
-def test_check_tells_an_image_that_is_older_than_the_lock(checkout, lab):
+def test_doctor_on_the_host_asks_the_container_too(checkout, lab):
+    said = json.loads(checkout.inv("doctor", "--json").stdout)
+    named = {f["name"]: f["status"] for f in said["findings"]}
+    assert {named[f"inside: {name}"] for name in inside.CHECKS} == {"PASS"}
+    assert named["Docker"] == named["Compose"] == named["builder"] == named["port"] == "PASS"
+
+
+def test_doctor_tells_an_image_that_is_older_than_the_lock(checkout, lab):
     lock = checkout.folder / "requirements.txt"
     before = lock.read_text()
     lock.write_text(before + "nothing-of-the-kind==1.0\n")
-    said = checkout.shell("python container/check.py packages", check=False)
+    said = json.loads(checkout.shell("invoke doctor --json", check=False))
     lock.write_text(before)
-    assert said == (
-        "FAILS the image is not of this lock (nothing-of-the-kind): on the host, run ./inv build"
-    )
+    (finding,) = (f for f in said["findings"] if f["status"] != "PASS")
+    assert finding["status"] == "FAIL"
+    assert finding["reason"] == "the image is not of this lock (nothing-of-the-kind)"
+    assert finding["mend"] == "on the host: ./inv build"
 
 
 def test_kernel_that_takes_too_much_memory_ends_alone(another):

@@ -302,6 +302,9 @@ def test_einops_figure_10(einops_figure_10):
             "the columns of different pictures are interleaved: the picture must vary slower than "
             "its columns": reduce(arr, "b c h w -> h (w b)", "max"),
             "the colour is still there: reduce it away": rearrange(arr, "b c h w -> c h (b w)"),
+            "this is only the first channel; take the largest of the three": rearrange(
+                arr[:, 0], "b h w -> h (b w)"
+            ),
         }
 
     check_figure(10, einops_figure_10, mistakes, noise(4, 6))
@@ -313,6 +316,9 @@ def test_einops_figure_11(einops_figure_11):
         return {
             "four copies instead of one picture of twice the size: the copy must vary fastest, "
             "(h 2) and (w 2)": repeat(arr[0], "c h w -> c (2 h) (2 w)"),
+            "the height is stretched, but the width is copied: (w 2), not (2 w)": repeat(
+                arr[0], "c h w -> c (h 2) (2 w)"
+            ),
             "only the height is stretched": repeat(arr[0], "c h w -> c (h 2) w"),
             "only the width is stretched": repeat(arr[0], "c h w -> c h (w 2)"),
             "all pictures are treated; take only the first, arr[0]": for_every_picture(11, arr),
@@ -647,7 +653,10 @@ def test_classifier_accuracy(classifier_accuracy):
 def test_classifier_accuracy_of_any_shape(classifier_accuracy):
     scores = numbers(4, 5).T  # not contiguous: five rows of four classes
     best = scores.max(dim=1).indices
-    call(classifier_accuracy, scores, best).gives(torch.tensor(1.0))
+    call(classifier_accuracy, scores, best).gives(
+        torch.tensor(1.0),
+        mistakes={"divided by 3, however many rows there are": torch.tensor(5 / 3)},
+    )
     call(classifier_accuracy, scores, (best + 1) % 4).gives(torch.tensor(0.0))
     mostly = (best + torch.tensor([0, 0, 0, 0, 1])) % 4
     call(classifier_accuracy, scores.double(), mostly).gives(torch.tensor(0.8))
@@ -706,7 +715,18 @@ def test_gather_2d_of_any_shape(gather_2d):
     matrix = numbers(4, 3).double().T  # not contiguous
     indexes = torch.tensor([[3, 3, 0, 1, 2], [0, 0, 0, 0, 0], [1, 2, 3, 2, 1]])
     expected = torch.stack([row[chosen] for row, chosen in zip(matrix, indexes, strict=True)])
-    call(gather_2d, matrix, indexes).gives(expected)
+    try:
+        result = call(gather_2d, matrix, indexes)
+    except WrongAnswer:
+        raise
+    except AssertionError:
+        fail(
+            "gather_2d refuses what fits: only the numbers of rows must agree; a row may take any "
+            "number of columns",
+            matrix=matrix,
+            indexes=indexes,
+        )
+    result.gives(expected)
     none = torch.zeros(3, 0, dtype=torch.int64)
     gives_on_empty(gather_2d, matrix, none, expected=torch.zeros(3, 0).double())
 
@@ -1115,6 +1135,8 @@ def test_einsum_inner(einsum_inner):
             "the products are not summed: no letter after the arrow": vec1 * vec2,
             "every number meets every other: both vectors need the same letter": 666.0,
             "this is the outer product": np.outer(vec1, vec2),
+            "this is the product of vec1 with itself": 14.0,
+            "this is the sum of vec1 alone": 6.0,
         },
     )
     vec1, vec2 = array(12)[::2], array(6)  # not contiguous

@@ -279,17 +279,17 @@ def test_intersect_ray_1d(intersect_ray_1d):
     decide(intersect_ray_1d, CROSSINGS, per_case(CROSSINGS))
 
 
+_END = "the ray goes through an end point, which belongs to the segment"
+ENDS = [
+    Case((flat([(0, 0), (2, 1)]), SEGMENT), True, f"{_END}: v = 0"),
+    Case((flat([(0, 0), (2, 3)]), SEGMENT), True, f"{_END}: v = 1"),
+    Case((flat([(2, 2), (1, 0)]), SEGMENT), True, "the ray starts on the segment: u = 0"),
+]
+
+
 @checks("intersect_ray_1d")
 def test_intersect_ray_1d_ends(intersect_ray_1d):
-    why = "the ray goes through an end point, which belongs to the segment"
-    decide(
-        intersect_ray_1d,
-        [
-            Case((flat([(0, 0), (2, 1)]), SEGMENT), True, f"{why}: v = 0"),
-            Case((flat([(0, 0), (2, 3)]), SEGMENT), True, f"{why}: v = 1"),
-            Case((flat([(2, 2), (1, 0)]), SEGMENT), True, "the ray starts on the segment: u = 0"),
-        ],
-    )
+    decide(intersect_ray_1d, ENDS)
 
 
 @checks("intersect_ray_1d")
@@ -352,6 +352,7 @@ def test_intersect_rays_1d_one_pair_at_a_time(intersect_rays_1d):
 
     single.__name__ = intersect_rays_1d.__name__
     decide(single, CROSSINGS, per_case(CROSSINGS))
+    decide(single, ENDS)
 
 
 @checks("intersect_rays_1d")

@@ -438,6 +438,7 @@ if MAIN:
     tests.test_residual_block(ResidualBlock)
     tests.test_residual_block_forward(ResidualBlock)
     tests.test_residual_block_gradients(ResidualBlock)
+    tests.test_residual_block_hands_gradients_back(ResidualBlock)
 
 # %% [markdown]
 # ### BlockGroup
@@ -620,6 +621,8 @@ if MAIN:
     tests.test_find_first_nan(find_first_nan)
     tests.test_find_first_nan_finds_none(find_first_nan)
     tests.test_find_first_nan_leaves_no_hooks(find_first_nan)
+    tests.test_find_first_nan_watches_every_module(find_first_nan)
+    tests.test_find_first_nan_leaves_no_hooks_after_an_error(find_first_nan)
 
 # %% [markdown]
 # ### get_resnet_for_feature_extraction

@@ -46,6 +46,18 @@ def wrong(expected, mistakes):
     return {sentence: value for sentence, value in mistakes.items() if not same(value)}
 
 
+@contextlib.contextmanager
+def blaming(sentences):
+    """Explain torch's errors: part of what it says, to the mistake behind it."""
+    try:
+        yield
+    except (RuntimeError, TypeError) as error:
+        for part, sentence in sentences.items():
+            if part in str(error) and not isinstance(error, NotImplementedError):
+                fail(sentence, torch_says=str(error).splitlines()[0])
+        raise
+
+
 def applied(module, made):
     """Wrap a module so that messages show how it was made."""
 
@@ -81,6 +93,8 @@ def expect_parameter(module, name, shape, *, made):
                 f"{made}.{name} is a plain tensor, so no optimizer will find it: "
                 "wrap it in nn.Parameter"
             )
+        if isinstance(value, bool):
+            fail(f"{made}.{name} is the flag {value}; it must be a parameter, or None")
         fail(f"{made} has no parameter called {name}", parameters=names_of(module))
     if tuple(value.shape) != shape:
         hint = " (the axes are swapped)" if tuple(value.shape) == shape[::-1] else ""
@@ -114,6 +128,9 @@ def expect_uniform(values, bound, *, of, others):
         for sentence, other in others.items():
             if 0.93 * other < high <= 1.001 * other and 0.93 * other < -low <= 1.001 * other:
                 fail(f"{of}: {sentence}", **shown)
+        # The fourth moment tells apart what is flat (1.8) and what has tails (3).
+        if (numbers**4).mean() > 2.5 * (numbers**2).mean() ** 2:
+            fail(f"{of}: drawn from a normal distribution; it must be uniform", **shown)
         wide = high > 1.001 * bound or -low > 1.001 * bound
         width = "reach beyond" if wide else "do not fill"
         fail(f"{of}: the values {width} the range that they must be uniform in", **shown)
@@ -128,7 +145,10 @@ def expect_uniform(values, bound, *, of, others):
 
 def expect_gradients(module, x, *, made):
     """Check that a gradient reaches every parameter."""
-    (module(x) ** 2).sum().backward()
+    out = module(x)
+    if not out.requires_grad:
+        fail(f"{made}: the graph is cut, so no parameter gets a gradient; use self.weight itself")
+    (out**2).sum().backward()
     for name, value in module.named_parameters():
         if value.grad is None:
             fail(f"{made}: no gradient reaches {name}; is it used, and is the graph not cut?")
@@ -161,6 +181,9 @@ def test_relu(ReLU):
             "the negative numbers are kept, and the positive ones lost": x.clamp(max=0.0),
             "this is the absolute value": x.abs(),
             "this says where x is positive; give x itself there": (x > 0).float(),
+            "a small part of the negative numbers is kept": torch.where(x > 0, x, 0.01 * x),
+            "numbers above 1 are cut off, too": x.clamp(0, 1),
+            "the negative numbers are taken out; put a zero in their place": x[x >= 0],
         },
     )
 
@@ -227,7 +250,10 @@ def check_linear_forward(Linear, bias):
             mistakes["multiplied with the weight as it is; it must be transposed: x Wᵀ"] = F.linear(
                 x, weight.T, shift if bias else None
             )
-        call(applied(layer, made), x).gives(right, mistakes=wrong(right, mistakes), atol=1e-5)
+        axes = "any axes may stand before the last one, or none"
+        with blaming({"": f"{made} fails for {x.ndim} axes; {axes}"} if x.ndim != 2 else {}):
+            result = call(applied(layer, made), x)
+        result.gives(right, mistakes=wrong(right, mistakes), atol=1e-5)
 
 
 @checks("Linear")
@@ -271,7 +297,10 @@ def test_linear_gradients_and_repr(Linear):
 @checks("Flatten")
 def test_flatten(Flatten):
     x = normal(2, 3, 4, 5)
-    call(applied(Flatten(), "Flatten()"), x).gives(
+    whole = "with end_dim=-1, shape[end_dim + 1:] is the whole shape; make it ≥ 0 first"
+    with blaming({"invalid for input": whole}):
+        result = call(applied(Flatten(), "Flatten()"), x)
+    result.gives(
         x.reshape(2, 60),
         mistakes={
             "everything is joined, the batch too: start at start_dim": x.reshape(120),
@@ -287,7 +316,13 @@ def test_flatten(Flatten):
         (1, 1, (2, 3, 4, 5)),
         (-1, -1, (2, 3, 4, 5)),
     ):
-        call(applied(Flatten(start, end), f"Flatten({start}, {end})"), x).gives(x.reshape(shape))
+        right, positive = x.reshape(shape), end % 4
+        mistakes = {"end_dim is not used": x.flatten(start)}
+        if positive:
+            mistakes["start_dim is not used"] = x.flatten(1, positive)
+        call(applied(Flatten(start, end), f"Flatten({start}, {end})"), x).gives(
+            right, mistakes=wrong(right, mistakes)
+        )
 
 
 @checks("Flatten")
@@ -311,6 +346,8 @@ def test_mlp_module(SimpleMLP):
             "found. Is it an attribute of its own, and no list?",
             **shown,
         )
+    if n == 7_850:
+        fail("SimpleMLP has 7,850 parameters, not 79,510: a linear layer is missing", **shown)
     require(n == 79_510, f"SimpleMLP has {n:,} parameters; it must have 79,510", **shown)
     shapes = sorted(tuple(value.shape) for value in mlp.parameters())
     wanted = sorted([(100, 784), (100,), (10, 100), (10,)])
@@ -326,7 +363,14 @@ def test_mlp_forward(SimpleMLP):
         flat = x.flatten(1)
         hidden = F.linear(flat, w1, b1)
         right = F.linear(hidden.relu(), w2, b2)
-        call(applied(mlp, "SimpleMLP()"), x).gives(
+        with blaming(
+            {
+                f"1x{x.numel()} ": "the whole batch is flattened into one row; keep its axis",
+                "mat1 and mat2": "the pictures are not flattened before the first linear layer",
+            }
+        ):
+            result = call(applied(mlp, "SimpleMLP()"), x)
+        result.gives(
             right,
             mistakes={
                 "there is no ReLU between the two linear layers": F.linear(hidden, w2, b2),
@@ -406,7 +450,7 @@ class Spy:
 
     def __init__(self):
         self.parameters, self.stale, self.in_eval, self.n_steps, self.n_backward = {}, 0, 0, 0, 0
-        self.n_probabilities = 0
+        self.n_probabilities, self.n_empty, self.n_reached, self.rates = 0, 0, 0, set()
 
     def __enter__(self):
         from torch.nn.modules.module import register_module_forward_pre_hook
@@ -420,7 +464,8 @@ class Spy:
             grads = [p.grad for p in spy.parameters.values() if p.grad is not None]
             spy.stale += any(bool(grad.any()) for grad in grads)
             spy.n_backward += 1
-            return spy.backward(tensor, *args, **kwargs)
+            spy.backward(tensor, *args, **kwargs)
+            spy.n_reached += any(p.grad is not None for p in spy.parameters.values())
 
         self.cross_entropy = F.cross_entropy
 
@@ -441,6 +486,9 @@ class Spy:
         self.n_steps += 1
         for group in optimizer.param_groups:
             self.parameters.update({id(p): p for p in group["params"]})
+            self.rates.add(float(group["lr"]))
+        grads = [p.grad for p in self.parameters.values() if p.grad is not None]
+        self.n_empty += not any(bool(grad.any()) for grad in grads)
 
     def on_forward(self, module, args):
         if torch.is_grad_enabled() and not module.training:
@@ -477,18 +525,27 @@ def own_accuracy(model, pictures):
         return (model(pictures.images).argmax(-1) == pictures.labels).float().mean().item()
 
 
+def expect_steps(spy):
+    """Check that each batch was followed by one step along its own gradient."""
+    if spy.n_steps == 0:
+        fail("the optimizer never made a step: call optimizer.step() for each batch")
+    require(spy.n_backward > 0, "loss.backward() was never called")
+    if spy.n_empty == spy.n_steps:
+        if spy.n_reached:
+            fail("no gradient is left for the step: zero_grad stands between backward and step")
+        fail("no gradient of the loss reaches what the optimizer steps on: is it the same model?")
+    if spy.n_probabilities:
+        fail("F.cross_entropy gets probabilities; it wants the logits, and does softmax itself")
+    if spy.stale:
+        fail("gradients of earlier batches are still there: call optimizer.zero_grad() each time")
+
+
 def expect_training(result, spy, *, n_batches, n_epochs, testset, trainset):
     """Check what a training returns, and what was seen of it."""
     if not isinstance(result, tuple | list) or len(result) != 3:
         fail("it must return three things: losses, accuracies and the model", returned=repr(result))
     losses, accuracies, model = result
-    if spy.n_steps == 0:
-        fail("the optimizer never made a step: call optimizer.step() for each batch")
-    require(spy.n_backward > 0, "loss.backward() was never called")
-    if spy.n_probabilities:
-        fail("F.cross_entropy gets probabilities; it wants the logits, and does softmax itself")
-    if spy.stale:
-        fail("gradients of earlier batches are still there: call optimizer.zero_grad() each time")
+    expect_steps(spy)
     n = n_batches * n_epochs
     sentence = f"losses holds {len(losses)} numbers for {n_epochs} epochs of {n_batches} batches"
     require(len(losses) == n, f"{sentence}; append the loss of every batch")
@@ -582,6 +639,9 @@ def test_conv2d_parameters(Conv2d):
     )
 
 
+THIRD_IS_BIAS = "the third argument of F.conv2d is the bias; name yours: stride=…, padding=…"
+
+
 @checks("Conv2d")
 def test_conv2d_module(Conv2d, n_tests=5, tuples=False):  # noqa: PT028
     rng = np.random.default_rng(0)
@@ -593,7 +653,12 @@ def test_conv2d_module(Conv2d, n_tests=5, tuples=False):  # noqa: PT028
         layer = Conv2d(n_in, n_out, kernel, stride=stride, padding=padding)
         weight = layer.weight.data
         right = F.conv2d(x, weight, stride=stride, padding=padding)
-        call(applied(layer, f"Conv2d({n_in}, {n_out}, {kernel}, {stride}, {padding})"), x).gives(
+        swapped = "stride and padding are swapped; name them: stride=…, padding=…"
+        with blaming({"invalid combination": THIRD_IS_BIAS, "non-positive stride": swapped}):
+            result = call(
+                applied(layer, f"Conv2d({n_in}, {n_out}, {kernel}, {stride}, {padding})"), x
+            )
+        result.gives(
             right,
             mistakes=wrong(
                 right,
@@ -640,6 +705,12 @@ def test_maxpool2d_module(MaxPool2d, n_tests=20, tuples=False):  # noqa: PT028
                         F.max_pool2d(zeros, kernel, stride=stride)
                     ),
                     "this is the mean of each window": F.avg_pool2d(x, kernel, stride, padding),
+                    "this is the smallest number of each window": -F.max_pool2d(
+                        -x, kernel, stride, padding
+                    ),
+                    "the stride is not used; it is kernel_size only where stride is None": (
+                        F.max_pool2d(x, kernel, padding=padding)
+                    ),
                 },
             ),
         )
@@ -655,7 +726,12 @@ def test_batchnorm2d_module(BatchNorm2d):
     norm, made = BatchNorm2d(3), "BatchNorm2d(3)"
     for name, value in (("weight", torch.ones(3)), ("bias", torch.zeros(3))):
         expect_parameter(norm, name, (3,), made=made)
-        expect(getattr(norm, name).data, value, of=f"{made}.{name}")
+        starts = getattr(norm, name).data
+        require(
+            torch.equal(starts, value),
+            f"{made}.{name} must start at {value[0]:g}",
+            starts_at=starts,
+        )
     expect_only(norm, {"weight", "bias"}, made=made)
     buffers = dict(norm.named_buffers())
     for name in BUFFERS:
@@ -868,6 +944,9 @@ def test_averagepool(AveragePool):
             "the axes of height and width are still there, with length 1": x.mean((2, 3), True),
             "the mean is taken over the channels too": x.mean((1, 2, 3)),
             "the mean is taken over the channels; take it over height and width": x.mean(1),
+            "the mean is taken over height alone": x.mean(2),
+            "the mean is taken over width alone": x.mean(3),
+            "the mean is taken over everything; take it for each channel": x.mean(),
         },
     )
     for x in (transposed(2, 3, 4, 1), sliced(1, 2, 3, 3), normal(2, 1, 1, 1)):
@@ -897,9 +976,9 @@ def reference_block(values, x, stride, mistake=""):
     left = take_norm(values, take_conv(values, x, first, 1))
     left = left if mistake == "inner relu" else left.relu()
     left = take_norm(values, take_conv(values, left, second, 1))
-    right = x
+    right = x.detach() if mistake == "right cut" else x
     if has_right:
-        right = take_norm(values, take_conv(values, x, stride, 0))
+        right = take_norm(values, take_conv(values, right, stride, 0))
     results = {
         "outer relu": left + right,
         "skip": left.relu(),
@@ -928,6 +1007,13 @@ def block_shapes(in_feats, out_feats, stride):
     if stride != 1 or in_feats != out_feats:
         shapes += [(out_feats, in_feats, 1, 1), *norm]
     return shapes
+
+
+def expect_no_sharing(module, sentence):
+    """Check that no module stands in two places."""
+    n_distinct = len({id(value) for value in module.parameters()})
+    n_named = sum(1 for _ in module.named_parameters(remove_duplicate=False))
+    require(n_distinct == n_named, f"{sentence}; make a new one each time")
 
 
 def expect_block_shapes(module, wanted, *, made):
@@ -992,6 +1078,7 @@ def test_residual_block(ResidualBlock):
         made = f"ResidualBlock({in_feats}, {out_feats}, first_stride={stride})"
         block = ResidualBlock(in_feats, out_feats, first_stride=stride)
         expect_block_shapes(block, block_shapes(in_feats, out_feats, stride), made=made)
+        expect_no_sharing(block, f"{made}: the same layer stands in two places")
         x = normal(1, in_feats, 9, 7)
         side = (9, 7) if stride == 1 else (5, 4)
         try:
@@ -1034,12 +1121,53 @@ def test_residual_block_gradients(ResidualBlock):
     expect_gradients(ResidualBlock(2, 3, first_stride=2), normal(2, 2, 6, 6), made=made)
 
 
-GROUPS = [(2, 3, 3, 1), (2, 3, 4, 2), (3, 4, 2, 1), (1, 2, 3, 2)]
+@checks("ResidualBlock")
+def test_residual_block_hands_gradients_back(ResidualBlock):
+    for in_feats, out_feats, stride in BLOCKS[:2]:
+        block = randomised(ResidualBlock(in_feats, out_feats, first_stride=stride)).eval()
+
+        def gradient(forward):
+            x = normal(1, 3, 4, 5).requires_grad_()
+            forward(x).sum().backward()
+            return x.grad
+
+        def reference(x, stride=stride, block=block, mistake=""):
+            return reference_block(block_values(block), x, stride, mistake)
+
+        right = gradient(reference)
+        cut = gradient(functools.partial(reference, mistake="right cut"))
+        expect(
+            gradient(block),
+            right,
+            of="the gradient of x",
+            mistakes={"none comes back through the right branch; do not cut it off": cut},
+            rtol=1e-3,
+            atol=1e-4,
+        )
+
+
+GROUPS = [(2, 4, 4, 2), (2, 3, 3, 1), (2, 3, 4, 2), (3, 4, 2, 1), (1, 2, 3, 2)]
 
 
 def group_shapes(n_blocks, in_feats, out_feats, stride):
     first, other = block_shapes(in_feats, out_feats, stride), block_shapes(out_feats, out_feats, 1)
     return first + other * (n_blocks - 1)
+
+
+def group_mistakes(n_blocks, in_feats, out_feats, stride):
+    """List the shapes that a group has when it is put together wrongly."""
+    first, other = block_shapes(in_feats, out_feats, stride), block_shapes(out_feats, out_feats, 1)
+    strided = block_shapes(out_feats, out_feats, stride)
+    unstrided = block_shapes(in_feats, out_feats, 1)
+    return {
+        "no block is found; a plain list is not looked into": [],
+        "every block has the stride; only the first one may": first + strided * (n_blocks - 1),
+        "the stride is on the last block; it belongs to the first": (
+            unstrided + other * (n_blocks - 2) + strided
+        ),
+        "there is a block too many; the first one counts, too": first + other * n_blocks,
+        "a block is missing: n_blocks - 1 come after the first": first + other * (n_blocks - 2),
+    }
 
 
 def reference_group(values, x, n_blocks, stride):
@@ -1053,16 +1181,12 @@ def test_block_group(BlockGroup):
     for n_blocks, in_feats, out_feats, stride in GROUPS:
         made = f"BlockGroup({n_blocks}, {in_feats}, {out_feats}, first_stride={stride})"
         group = BlockGroup(n_blocks, in_feats, out_feats, first_stride=stride)
-        n_distinct = len({id(value) for value in group.parameters()})
-        n_named = sum(1 for _ in group.named_parameters(remove_duplicate=False))
-        if n_distinct < n_named:
-            fail(f"{made}: the same block stands there several times; make a new one each time")
+        expect_no_sharing(group, f"{made}: the same block stands there several times")
         wanted = group_shapes(n_blocks, in_feats, out_feats, stride)
-        n_all = group_shapes(n_blocks, in_feats, out_feats, 2)
         have = [tuple(value.shape) for value in group.state_dict().values()]
-        n_kernels = sum(len(shape) == 4 for shape in have)
-        if n_kernels == 3 * n_blocks and have != wanted and len(n_all) >= len(wanted):
-            fail(f"{made}: every block changes the shape; only the first one may")
+        for sentence, shapes in group_mistakes(n_blocks, in_feats, out_feats, stride).items():
+            if have == shapes != wanted:
+                fail(f"{made}: {sentence}", parameters=names_of(group)[:700])
         expect_block_shapes(group, wanted, made=made)
         side = 8 if stride == 1 else 4
         shape = tuple(group(normal(1, in_feats, 8, 8)).shape)
@@ -1072,12 +1196,19 @@ def test_block_group(BlockGroup):
 
 @checks("BlockGroup")
 def test_block_group_forward(BlockGroup):
-    for n_blocks, in_feats, out_feats, stride in GROUPS[1:3]:
+    for n_blocks, in_feats, out_feats, stride in GROUPS[:4]:
         made = f"BlockGroup({n_blocks}, {in_feats}, {out_feats}, first_stride={stride})"
         group = randomised(BlockGroup(n_blocks, in_feats, out_feats, first_stride=stride)).eval()
         x = normal(1, in_feats, 5, 6)
         right = reference_group(block_values(group), x, n_blocks, stride)
-        call(applied(group, f"{made}.eval()"), x).gives(right, rtol=1e-3, atol=1e-4)
+        mistakes = {
+            "only the first block is run": reference_group(block_values(group), x, 1, stride)
+        }
+        if right.shape == x.shape:
+            mistakes["the input is added once more; the blocks do that already"] = right + x
+        call(applied(group, f"{made}.eval()"), x).gives(
+            right, mistakes=wrong(right, mistakes), rtol=1e-3, atol=1e-4
+        )
 
 
 SMALL = {
@@ -1096,12 +1227,13 @@ def small_shapes():
 
 def reference_small(values, x, mistake=""):
     """Compute the small network in evaluation mode; `mistake` computes it with that mistake."""
-    x = take_norm(values, take_conv(values, x, 1 if mistake == "first stride" else 2, 3))
+    stride, padding = 1 if mistake == "first stride" else 2, 0 if mistake == "padding" else 3
+    x = take_norm(values, take_conv(values, x, stride, padding))
     if mistake != "relu":
         x = x.relu()
-    window, padding = {"window": (2, 0), "pool padding": (3, 0)}.get(mistake, (3, 1))
+    pools = {"window": (2, 2, 0), "pool padding": (3, 2, 0), "pool stride": (3, 3, 1)}
     if mistake != "pool":
-        x = F.max_pool2d(x, window, 2, padding)
+        x = F.max_pool2d(x, *pools.get(mistake, (3, 2, 1)))
     x = reference_group(values, x, 1, 1)
     x = reference_group(values, x, 2, 2).mean((2, 3))
     logits = F.linear(x, *values[:2])
@@ -1112,6 +1244,8 @@ NETWORK_MISTAKES = {
     "relu": "the ReLU after the first batch norm is missing",
     "pool": "the max pooling of the first layers is missing",
     "first stride": "the first convolution has stride 1; it must be 2",
+    "padding": "the first convolution has padding 0; it must be 3",
+    "pool stride": "the max pooling has stride 3; it must be 2",
     "window": "the max pooling has windows of 2; they must be 3, with stride 2 and padding 1",
     "pool padding": "the max pooling has no padding; it must be 1",
     "softmax": "there is a softmax at the end; give the logits as they are",
@@ -1123,7 +1257,22 @@ NETWORK_MISTAKES = {
 def test_resnet34_with_other_settings(ResNet34):
     made = "ResNet34([1, 2], [4, 6], [1, 2], n_classes=5)"
     network = randomised(ResNet34(**SMALL)).eval()
+    shapes = [tuple(value.shape) for value in network.state_dict().values()]
+    require(shapes != small_shapes()[:-1], f"{made}: the last layer has no bias")
+    if shapes[:-2] == small_shapes()[:-2] and shapes[-2] != (5, 6):
+        fail(
+            f"{made}: the last layer's weight has shape {shapes[-2]}; it must be (5, 6)",
+            hint="its inputs are the channels of the last group, its outputs n_classes",
+        )
     expect_block_shapes(network, small_shapes(), made=made)
+    try:
+        last = network.out_layers[-1]
+    except (AttributeError, TypeError, IndexError):
+        fail(
+            f"{made} has no out_layers[-1]; out_layers must be a Sequential with Linear at its end"
+        )
+    if tuple(getattr(last, "weight", torch.empty(0)).shape) != (5, 6):
+        fail(f"{made}: out_layers[-1] is {last}; it must be the linear layer")
     x = normal(2, 3, 33, 40)
     right = reference_small(block_values(network), x)
     mistakes = {
@@ -1224,6 +1373,11 @@ def test_predict(predict):
                 classes,
             ),
             "the first are the logarithms of the probabilities": (top.log(), classes),
+            "sigmoid is no softmax: the probabilities of all classes must add up to 1": (
+                logits.max(-1)[0].sigmoid(),
+                classes,
+            ),
+            "softmax is taken twice": (logits.softmax(-1).softmax(-1).max(-1)[0], classes),
         },
     )
 
@@ -1266,10 +1420,22 @@ class Nested(nn.Module):
 @checks("find_first_nan")
 def test_find_first_nan(find_first_nan):
     x = torch.tensor([[1.0, -2.0, 3.0]])
-    found = call(find_first_nan, Nested(), x).value
+    try:
+        found = call(find_first_nan, Nested(), x).value
+    except ValueError as error:
+        fail("an error is raised at the first NaN; note the name instead", raised=str(error))
+    if isinstance(found, nn.Module):
+        fail("it returns a module; it must be the module's name, a text", returned=repr(found))
     if found == "second":
         fail("second holds the module that is to blame; name the inner one", returned=found)
-    if found in ("third", "second.2", "second.0"):
+    if found == "third":
+        fail(
+            "the last module is named: a hook made in a loop sees the last name only; let a "
+            "function make it",
+            returned=found,
+            expected="second.1",
+        )
+    if found in ("second.2", "second.0"):
         fail("this module got the NaN already or makes none", returned=found, expected="second.1")
     if found == "":
         fail("the whole model is named; name the inner module", returned="''", expected="second.1")
@@ -1308,6 +1474,41 @@ def test_find_first_nan_leaves_no_hooks(find_first_nan):
     require(n_hooks == 1, "a hook that was on the model before is gone; remove only your own")
 
 
+class Breaks(nn.Module):
+    """A module that makes a NaN itself, beside one that it holds; then it may raise an error."""
+
+    def __init__(self, error=None):
+        super().__init__()
+        self.inner, self.error = nn.ReLU(), error
+
+    def forward(self, x):
+        out = self.inner(x) / x
+        if self.error:
+            raise self.error
+        return out
+
+
+@checks("find_first_nan")
+def test_find_first_nan_watches_every_module(find_first_nan):
+    found = call(find_first_nan, nn.Sequential(Breaks()), torch.zeros(2)).value
+    require(
+        found == "0",
+        "a module that holds others can make a NaN itself: hang a hook on every one",
+        returned=repr(found),
+        expected="0",
+    )
+
+
+@checks("find_first_nan")
+def test_find_first_nan_leaves_no_hooks_after_an_error(find_first_nan):
+    model = Breaks(ArithmeticError("this module raises an error"))
+    with contextlib.suppress(ArithmeticError):
+        find_first_nan(model, torch.zeros(2))
+    n_hooks = sum(len(module._forward_hooks) for module in model.modules())
+    if n_hooks:
+        fail("hooks stay on the model where it raises an error: remove them in a `finally:`")
+
+
 # --- Feature extraction -----------------------------------------------------------------------
 
 
@@ -1328,11 +1529,13 @@ def test_get_resnet_for_feature_extraction(get_resnet_for_feature_extraction, Re
     # Whoever asks torchvision itself shall not wait for a network either.
     torchvisions = patch("torchvision.models.resnet34", lambda *a, **k: source)
     with torchvisions, replaced(given, pretrained_resnet34=lambda: source):
-        network = call(get_resnet_for_feature_extraction, 10).value
+        network = call(get_resnet_for_feature_extraction, 7).value
     if not isinstance(network, nn.Module):
         fail("it must return the network", returned=repr(network))
     *frozen, weight, bias = network.parameters()
-    for name, value, shape in (("weight", weight, (10, 512)), ("bias", bias, (10,))):
+    if tuple(weight.shape) == (7, 1000):
+        fail("the new layer stands behind the old one; put it in its place")
+    for name, value, shape in (("weight", weight, (7, 512)), ("bias", bias, (7,))):
         if tuple(value.shape) != shape:
             fail(f"the new layer's {name} has shape {tuple(value.shape)}; it must be {shape}")
         require(value.requires_grad, f"the new layer's {name} is frozen; freeze before you add it")
@@ -1347,7 +1550,7 @@ def test_get_resnet_for_feature_extraction(get_resnet_for_feature_extraction, Re
             fail(
                 f"{name} is not the pretrained one: copy the weights before you change the network"
             )
-    if torch.equal(weight, list(source.parameters())[-2][:10]):
+    if torch.equal(weight, list(source.parameters())[-2][:7]):
         fail("the new layer holds rows of the old one; make a new Linear")
 
 
@@ -1366,7 +1569,7 @@ def small_network(ResNet34, images):
 
 @checks("train_resnet", timeout=60)
 def test_train_resnet(train_resnet, ResNet34, ResNetTrainingArgs):
-    trainset, testset = easy_pictures(96, 50, 3, 32)
+    trainset, testset = easy_pictures(96, 50, 3, 16)
     network = small_network(ResNet34, trainset.images)
     before = [value.clone() for value in network.parameters()]
     torch.manual_seed(0)
@@ -1383,6 +1586,11 @@ def test_train_resnet(train_resnet, ResNet34, ResNetTrainingArgs):
         fail("frozen weights have changed; only the last layer may learn")
     if spy.n_steps and torch.equal(*weight):
         fail("the last layer has not changed: hand its parameters to the optimizer")
+    require(
+        not spy.rates or spy.rates == {args.learning_rate},
+        "args.learning_rate is not used: hand it to the optimizer as lr",
+        lr_of_the_optimizer=spy.rates,
+    )
     spy.in_eval = 0  # a frozen network may well run in evaluation mode
     expect_training(result, spy, n_batches=6, n_epochs=3, testset=testset, trainset=trainset)
 
@@ -1415,11 +1623,17 @@ def test_as_strided_arguments(as_strided_arguments):
     for i, (pair, (what, want)) in enumerate(zip(given, views, strict=True), start=1):
         if pair is None:
             continue
-        size, stride = pair
+        try:
+            size, stride = map(tuple, pair)
+        except (TypeError, ValueError):
+            fail(f"view {i} ({what}): write size and stride as tuples, ((5,), (1,))", is_now=pair)
         if tuple(size) != tuple(want.shape):
             fail(f"view {i} ({what}): size {tuple(size)}; it must be {tuple(want.shape)}")
+        if len(stride) != len(size):
+            wanted = f"it must have {len(size)}, one for each axis"
+            fail(f"view {i} ({what}): stride {stride} has {len(stride)} entries; {wanted}")
         reach = sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        if len(stride) != len(size) or not 0 <= reach < 20:
+        if not 0 <= reach < 20:
             fail(f"view {i} ({what}): with stride {tuple(stride)} it leaves the 20 numbers")
         view = x.as_strided(size, stride)
         if not torch.equal(view, want):
@@ -1440,14 +1654,34 @@ def layouts(*shape, seed=0):
     yield normal(*shape[:-1], 1, seed=seed).expand(*shape)
 
 
+LEAVES = {
+    "out of bounds for storage": (
+        "as_strided leaves the memory of its tensor: a size is too large, or a stride, or they "
+        "are those of another tensor"
+    )
+}
 NO_STRIDES = "strides of a contiguous tensor are assumed; ask the tensor for its stride()"
+
+
+def trace_mistakes(mat):
+    diagonal = mat.diagonal()
+    mistakes = {
+        "this is the diagonal; it must be summed": diagonal,
+        "this is the product of the diagonal": diagonal.prod(),
+        "the last element of the diagonal is missing": diagonal[:-1].sum(),
+    }
+    if len(mat):
+        mistakes["this is the sum of the first column"] = mat[:, 0].sum()
+        mistakes["this is the sum of the first row"] = mat[0].sum()
+    return mistakes
 
 
 @checks("as_strided_trace")
 def test_trace(as_strided_trace):
     for n in range(10):
         for mat in (torch.arange(n * n).reshape(n, n), torch.eye(n).int(), torch.zeros(n, n)):
-            call(as_strided_trace, mat).gives(mat.trace())
+            right = mat.trace()
+            call(as_strided_trace, mat).gives(right, mistakes=wrong(right, trace_mistakes(mat)))
     for mat in layouts(3, 3):
         assumed = mat.contiguous().new_zeros(())
         with contextlib.suppress(RuntimeError):
@@ -1458,30 +1692,42 @@ def test_trace(as_strided_trace):
         )
 
 
-def expect_products(product, pairs, assumed, mistakes=()):
+def expect_products(product, pairs):
     """Compare products of tensors that lie in memory in many ways with torch's own."""
     for a, b in pairs:
-        right = a @ b
-        known = dict(mistakes)
-        with contextlib.suppress(RuntimeError):
-            known[NO_STRIDES] = assumed(a, b)
-        call(product, a, b).gives(right, mistakes=wrong(right, known), atol=1e-5)
-
-
-def assumed_mv(mat, vec):
-    return (mat * vec.as_strided(mat.shape, (0, 1))).sum(1)
-
-
-def assumed_mm(a, b):
-    (i, j), k = a.shape, b.shape[1]
-    return (a.as_strided((i, j, k), (j, 1, 0)) * b.as_strided((i, j, k), (0, k, 1))).sum(1)
+        right, products = a @ b, a[:, :, None] * b if b.ndim == 2 else a * b
+        known = {
+            "the products are not summed": products,
+            "the sum goes over another axis; it must go over j, that both have": products.sum(-1),
+            "the sum goes over the rows; it must go over j, that both have": products.sum(0),
+            "only the first column of the second matrix is used": (a @ b[:, :1]).expand_as(right)
+            if b.ndim == 2
+            else products,
+            "only the first element of the vector is used": (a * b[0]).sum(1)
+            if b.ndim == 1
+            else products,
+        }
+        for whose, is_assumed in (
+            ("", (1, 1)),
+            (" (the first's)", (1, 0)),
+            (" (the second's)", (0, 1)),
+        ):
+            with contextlib.suppress(RuntimeError):
+                p, q = (
+                    as_if_contiguous(x) if assumed else x
+                    for x, assumed in zip((a, b), is_assumed, strict=True)
+                )
+                known[NO_STRIDES + whose] = p @ q
+        with blaming(LEAVES):
+            result = call(product, a, b)
+        result.gives(right, mistakes=wrong(right, known), atol=1e-5)
 
 
 @checks("as_strided_mv")
 def test_mv(as_strided_mv):
     pairs = [(normal(i, j), normal(j)) for i, j in ((3, 4), (1, 5), (5, 1), (2, 2))]
     pairs.append((torch.arange(6).reshape(2, 3), torch.arange(3)))
-    expect_products(as_strided_mv, pairs, assumed_mv)
+    expect_products(as_strided_mv, pairs)
 
 
 @checks("as_strided_mv")
@@ -1489,20 +1735,20 @@ def test_mv2(as_strided_mv):
     pairs = [(mat, vec) for mat in layouts(3, 4) for vec in layouts(4, seed=5)]
     # A vector from the middle of a column: its numbers lie ten apart.
     pairs.append((normal(3, 4), normal(6, 10)[1:5, 3]))
-    expect_products(as_strided_mv, pairs, assumed_mv)
+    expect_products(as_strided_mv, pairs)
 
 
 @checks("as_strided_mm")
 def test_mm(as_strided_mm):
     pairs = [(normal(i, j), normal(j, k)) for i, j, k in ((2, 3, 4), (1, 4, 2), (3, 1, 3))]
     pairs.append((torch.arange(6).reshape(2, 3), torch.arange(12).reshape(3, 4)))
-    expect_products(as_strided_mm, pairs, assumed_mm)
+    expect_products(as_strided_mm, pairs)
 
 
 @checks("as_strided_mm")
 def test_mm2(as_strided_mm):
     pairs = [(a, b) for a in layouts(2, 3) for b in layouts(3, 4, seed=5)]
-    expect_products(as_strided_mm, pairs, assumed_mm)
+    expect_products(as_strided_mm, pairs)
 
 
 TURNED = "the kernel is turned round; torch's convolution does not turn it"
@@ -1524,6 +1770,13 @@ def test_conv1d_minimal_simple(conv1d_minimal_simple, n_tests=5):  # noqa: PT028
             "the last window is missing: there are width - kernel_width + 1": torch.tensor(
                 [12.0, 24.0]
             ),
+            "there are as many windows as numbers; there are width - kernel_width + 1": (
+                torch.tensor([12.0, 24.0, 48.0, 80.0])
+            ),
+            "this is the sum of each window; multiply with the kernel": torch.tensor(
+                [3.0, 6.0, 12.0]
+            ),
+            "the products are not summed": torch.tensor([[10.0, 2.0], [20.0, 4.0], [40.0, 8.0]]),
         },
     )
     rng = np.random.default_rng(0)
@@ -1548,39 +1801,78 @@ def as_if_contiguous(x):
 def conv_mistakes(conv, x, weights, **settings):
     """Compute what likely mistakes of a convolution give, with torch's own."""
     n = weights.ndim - 2
-    found = {TURNED: conv(x, weights.flip(tuple(range(2, n + 2))), **settings)}
-    for name in settings:
-        others = {key: value for key, value in settings.items() if key != name}
+    right = conv(x, weights, **settings)
+    count = "are both sides padded, and is 1 added to the count after the division?"
+    found = {
+        TURNED: conv(x, weights.flip(tuple(range(2, n + 2))), **settings),
+        f"the last window is missing: {count}": right[(..., *(slice(-1),) * n)],
+        "out_channels comes before the batch": right.transpose(0, 1),
+        "the channels come last; they must come after the batch": right.movedim(1, -1),
+        "only the first of the input channels is used": conv(x[:, :1], weights[:, :1], **settings),
+        "every input channel gets the same kernel; each has its own": conv(
+            x, weights[:, :1].expand_as(weights), **settings
+        ),
+    }
+    later = dict(_mistakes_of_settings(conv, x, weights, n, settings))
+    if n == 2:
+        found["height and width of the result are swapped"] = right.transpose(2, 3)
         with contextlib.suppress(RuntimeError):
-            found[f"the {name} is not used"] = conv(x, weights, **others)
-    if isinstance(settings.get("stride"), tuple):
-        swapped = {key: value[::-1] for key, value in settings.items()}
-        with contextlib.suppress(RuntimeError):
-            found["height and width are swapped in a pair; it is (height, width)"] = conv(
-                x, weights, **swapped
+            found["height and width are swapped in the kernel"] = conv(
+                x, weights.transpose(2, 3), **settings
             )
-        for name, value in settings.items():
-            sentence = f"height and width are swapped in the {name}; a pair is (height, width)"
-            with contextlib.suppress(RuntimeError):
-                found[sentence] = conv(x, weights, **{**settings, name: value[::-1]})
     with contextlib.suppress(RuntimeError):
         found[NO_STRIDES] = conv(as_if_contiguous(x), weights, **settings)
-    padding = settings.get("padding", 0)
-    if isinstance(padding, int) and padding:
-        one_side = F.pad(x, (padding, 0) * n)
-        found["only one side is padded"] = conv(one_side, weights, **{**settings, "padding": 0})
-        frame = F.pad(x, (padding,) * (2 * n), value=-math.inf)
-        found["padded with something else than zeros"] = conv(
-            frame, weights, **{**settings, "padding": 0}
-        )
-    return found
+    return found | later
+
+
+def _mistakes_of_settings(conv, x, weights, n, settings):
+    """Yield what a convolution gives if stride and padding are used wrongly."""
+
+    def results(**changed):
+        with contextlib.suppress(RuntimeError):
+            return conv(x, weights, **changed)
+
+    for name, value in settings.items():
+        others = {key: other for key, other in settings.items() if key != name}
+        yield f"the {name} is not used", results(**others)
+        if isinstance(value, tuple):
+            sentence = f"height and width are swapped in the {name}; a pair is (height, width)"
+            yield sentence, results(**others, **{name: value[::-1]})
+    if any(isinstance(value, tuple) for value in settings.values()):
+        swapped = {
+            key: value[::-1] if isinstance(value, tuple) else value
+            for key, value in settings.items()
+        }
+        yield "height and width are swapped in a pair; it is (height, width)", results(**swapped)
+    stride, padding = (settings.get(name, 0) for name in ("stride", "padding"))
+    if stride:
+        sentence = "the stride is applied inside the windows; it goes from window to window"
+        dilated = results(padding=padding, dilation=stride)
+        if dilated is not None:
+            size = conv(x, weights, **settings).shape[2:]
+            yield sentence, dilated[(..., *(slice(length) for length in size))]
+    if isinstance(padding, int):
+        padding = (padding,) * n
+    frame = [side for pad in padding[::-1] for side in (pad, pad)]
+    if any(padding):
+        others = {"stride": stride or 1}
+        one_side = F.pad(x, [pad if i % 2 == 0 else 0 for i, pad in enumerate(frame)])
+        padded, infinite = F.pad(x, frame), F.pad(x, frame, value=-math.inf)
+        yield "only one side is padded", conv(one_side, weights, **others)
+        yield "padded with something else than zeros", conv(infinite, weights, **others)
+        with contextlib.suppress(RuntimeError):
+            stale = padded.as_strided(padded.shape, x.stride())
+            yield "strides of x before it was padded are used", conv(stale, weights, **others)
 
 
 def expect_convolution(mine, conv, x, weights, atol=1e-4, **settings):
     """Compare a convolution with torch's."""
     right = conv(x, weights, **settings)
-    mistakes = wrong(right, conv_mistakes(conv, x, weights, **settings))
-    call(mine, x, weights, **settings).gives(right, mistakes=mistakes, rtol=1e-4, atol=atol)
+    known = conv_mistakes(conv, x, weights, **settings)
+    known = {sentence: value for sentence, value in known.items() if value is not None}
+    with blaming(LEAVES):
+        result = call(mine, x, weights, **settings)
+    result.gives(right, mistakes=wrong(right, known), rtol=1e-4, atol=atol)
 
 
 @checks("conv1d_minimal")
@@ -1616,12 +1908,23 @@ def expect_padding(pad, x, frame, value):
         "pad_value is not used": F.pad(x, frame, value=0),
         "left and right (or top and bottom) are swapped": F.pad(x, swapped, value=value),
     }
+    mistakes["only one side is padded"] = F.pad(
+        x, tuple(n * (i % 2 == 0) for i, n in enumerate(frame)), value=value
+    )
     if len(frame) == 4:
+        mistakes["the height is not padded"] = F.pad(x, frame[:2], value=value)
+        mistakes["the width is not padded"] = F.pad(x, (0, 0, *frame[2:]), value=value)
         turned = F.pad(x, (*frame[2:], *frame[:2]), value=value)
         mistakes["width is padded by top and bottom, height by left and right"] = turned
     try:
         result = call(pad, x, *frame, value).value
     except RuntimeError as error:
+        if "Sizes of tensors must match" in str(error):
+            fail(
+                "an input of more than one row fails: what is joined to x must have its batch and "
+                "channels",
+                called=f"{pad.__name__}(array{list(x.shape)}, …)",
+            )
         if "must match the existing size" not in str(error):
             raise
         fail(
@@ -1629,11 +1932,9 @@ def expect_padding(pad, x, frame, value):
             "such as left:-right is empty",
             called=f"{pad.__name__}(array{list(x.shape)}, {', '.join(map(str, frame))}, {value})",
         )
+    if isinstance(result, torch.Tensor) and result.dtype != x.dtype:
+        fail(f"the result is {result.dtype}, x is {x.dtype}: make it like x, by x.new_full")
     expect(result, right, of=f"{pad.__name__} by {frame}", mistakes=wrong(right, mistakes))
-    require(
-        result.dtype == x.dtype,
-        f"the result is {result.dtype}, x is {x.dtype}: make it like x, by x.new_full",
-    )
 
 
 @checks("pad1d")
@@ -1668,6 +1969,9 @@ def test_pad2d_multi_channel(pad2d):
 
 @checks("conv1d")
 def test_conv1d(conv1d, n_tests=10):  # noqa: PT028
+    x, weights = normal(2, 2, 7), normal(3, 2, 3)
+    for settings in ({}, {"stride": 2}, {"padding": 1}):
+        expect_convolution(conv1d, F.conv1d, x, weights, **settings)
     rng = np.random.default_rng(0)
     for i in range(n_tests):
         batch, n_in, n_out = (randint(rng, 1, 4) for _ in range(3))
@@ -1675,12 +1979,14 @@ def test_conv1d(conv1d, n_tests=10):  # noqa: PT028
         x = (normal, transposed, sliced)[i % 3](batch, n_in, randint(rng, 5, 13))
         weights = normal(n_out, n_in, kernel, seed=1)
         expect_convolution(conv1d, F.conv1d, x, weights, stride=stride, padding=padding)
-    x, weights = normal(1, 1, 6), normal(1, 1, 3)
-    expect_convolution(conv1d, F.conv1d, x, weights)
 
 
 @checks("conv2d")
 def test_conv2d(conv2d, n_tests=5):  # noqa: PT028
+    x, weights = normal(2, 2, 7, 8), normal(3, 2, 3, 2)
+    pairs = {"stride": (3, 1), "padding": (1, 0)}
+    for settings in ({}, {"stride": 2}, {"padding": 1}, {"stride": 2, "padding": 1}, pairs):
+        expect_convolution(conv2d, F.conv2d, x, weights, **settings)
     rng = np.random.default_rng(0)
     for i in range(n_tests):
         n_in, n_out = randint(rng, 1, 3), randint(rng, 1, 3)
@@ -1689,10 +1995,6 @@ def test_conv2d(conv2d, n_tests=5):  # noqa: PT028
         x = make(randint(rng, 1, 3), n_in, randint(rng, 6, 11), randint(rng, 6, 11)).double()
         weights = normal(n_out, n_in, *kernel, seed=1, dtype=torch.float64)
         expect_convolution(conv2d, F.conv2d, x, weights, stride=stride, padding=padding)
-    x, weights = normal(2, 2, 7, 8), normal(3, 2, 3, 2)
-    expect_convolution(conv2d, F.conv2d, x, weights)
-    expect_convolution(conv2d, F.conv2d, x, weights, stride=2, padding=1)
-    expect_convolution(conv2d, F.conv2d, x, weights, stride=(3, 1), padding=(1, 0))
 
 
 @checks("maxpool2d")
@@ -1716,10 +2018,22 @@ def test_maxpool2d(my_maxpool2d, n_tests=20):  # noqa: PT028
                 x, kernel, 1, padding
             ),
             "the padding is not used": F.max_pool2d(x, kernel, stride),
+            "the stride is not used": F.max_pool2d(x, kernel, None, padding),
+            "this is the mean of each window; take the maximum": F.avg_pool2d(
+                x, kernel, stride, padding
+            ),
         }
-        if isinstance(kernel, tuple) and stride is None:
+        (rows, cols), (step_h, step_w) = (
+            v if isinstance(v, tuple) else (v, v) for v in (kernel, stride or kernel)
+        )
+        frame = F.pad(x, (pad_w, pad_w, pad_h, pad_h), value=-math.inf)
+        windows = frame.unfold(2, rows, step_h).unfold(3, cols, step_w)
+        mistakes["the maximum is taken over one axis of the window alone"] = windows.amax(-1)
+        if isinstance(kernel, tuple):
             with contextlib.suppress(RuntimeError):
                 mistakes["height and width are swapped in a pair; it is (height, width)"] = (
-                    F.max_pool2d(x, kernel[::-1], None, padding[::-1])
+                    F.max_pool2d(x, kernel[::-1], stride and stride[::-1], padding[::-1])
                 )
-        call(my_maxpool2d, x, kernel, **settings).gives(right, mistakes=wrong(right, mistakes))
+        with blaming(LEAVES):
+            result = call(my_maxpool2d, x, kernel, **settings)
+        result.gives(right, mistakes=wrong(right, mistakes))

@@ -158,6 +158,12 @@ def _pictures(images: Any, labels: Any, statistics: Any, names: Sequence[str]) -
 
 def compare_loading(pictures: Pictures) -> None:
     """Time one epoch of loading, through transforms picture by picture and from tensors."""
+    for name, seconds in time_loading(pictures).items():
+        print(f"One epoch of {len(pictures):,} pictures from {name}: {seconds:.2f} s")
+
+
+def time_loading(pictures: Pictures) -> dict[str, float]:
+    """Give the seconds of one epoch of loading, by how the pictures are loaded."""
     from PIL import Image
     from torch.utils.data import DataLoader
     from torchvision import transforms
@@ -177,12 +183,13 @@ def compare_loading(pictures: Pictures) -> None:
         "transforms": DataLoader(ThroughTransforms(), batch_size=64, shuffle=True),  # type: ignore[arg-type]
         "tensors": Batches(pictures, 64, shuffle=True),
     }
+    seconds = {}
     for name, loader in loaders.items():
         start = time.perf_counter()
         for _ in loader:
             pass
-        seconds = time.perf_counter() - start
-        print(f"One epoch of {len(pictures):,} pictures from {name}: {seconds:.2f} s")
+        seconds[name] = time.perf_counter() - start
+    return seconds
 
 
 # --- a pretrained network ---------------------------------------------------------------------

@@ -69,6 +69,7 @@ def unbroadcast(
 # %%
 if MAIN:
     tests.test_unbroadcast(unbroadcast)
+    tests.test_unbroadcast_two_prepended_axes(unbroadcast)
     tests.test_unbroadcast_stretched(unbroadcast)
     tests.test_unbroadcast_prepended_and_stretched(unbroadcast)
     tests.test_unbroadcast_special_shapes(unbroadcast)
@@ -521,6 +522,7 @@ def sorted_computational_graph(tensor: Tensor) -> list[Tensor]:
 # %%
 if MAIN:
     tests.test_sorted_computational_graph(Tensor, sorted_computational_graph)
+    tests.test_sorted_computational_graph_long_way(Tensor, sorted_computational_graph)
 
 # %% [markdown]
 # ### backprop
@@ -549,6 +551,7 @@ if MAIN:
     tests.test_backprop_shared_parent(Tensor)
     tests.test_backprop_diamond(Tensor)
     tests.test_backprop_accumulates(Tensor)
+    tests.test_backprop_adds_out_of_place(Tensor, wrap_forward_fn, register)
     tests.test_backprop_from_a_leaf(Tensor)
     tests.test_backprop_calls_the_backward_function(Tensor, wrap_forward_fn, register)
     tests.test_backprop_walks_each_node_once(Tensor, wrap_forward_fn, register)
@@ -1704,6 +1707,7 @@ if MAIN:
     tests.test_average_pool(AveragePool, Tensor)
     tests.test_residual_block_shapes(ResidualBlock, Tensor)
     tests.test_residual_block_passes_its_input(ResidualBlock, Tensor)
+    tests.test_residual_block_adds_before_the_relu(ResidualBlock, Tensor)
 
 # %%
 def set_training(module: Module, training: bool) -> None:

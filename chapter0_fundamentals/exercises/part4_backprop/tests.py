@@ -143,6 +143,7 @@ def test_log_back(log_back):
             "grad_out is not used: this is the derivative alone, 1/x": 1 / x,
             "the gradient is divided by out = log(x); divide by x": grad_out / np.log(x),
             "the gradient is multiplied by x; the derivative of log(x) is 1/x": grad_out * x,
+            "the fraction is upside down: divide grad_out by x": x / grad_out,
             "this is the forward function: log(x)": np.log(x),
         },
     )
@@ -171,6 +172,19 @@ def test_unbroadcast(unbroadcast):
 
 
 @checks("unbroadcast")
+def test_unbroadcast_two_prepended_axes(unbroadcast):
+    grad = numbers(3, 3, 3)
+    call(unbroadcast, grad, np.zeros(3)).gives(
+        grad.sum((0, 1)),
+        mistakes={
+            "only one of the two prepended axes was summed": grad.sum(0),
+            "a sum without keepdims moves the axes behind it one place forward: sum axis 0 each "
+            "time, or all at once": grad.sum(0).sum(1),
+        },
+    )
+
+
+@checks("unbroadcast")
 def test_unbroadcast_stretched(unbroadcast):
     grad = np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
     call(unbroadcast, grad, np.zeros((2, 1))).gives(
@@ -192,6 +206,8 @@ def test_unbroadcast_prepended_and_stretched(unbroadcast):
         mistakes={
             "the stretched axis was summed but not the prepended one": stretched_only,
             "the prepended axis was summed but not the stretched one": grad.sum(axis=0),
+            "the wrong axis is summed: axis 1 of the original is axis 2 here, behind the one that "
+            "was prepended": grad.sum(axis=1, keepdims=True).sum(axis=0),
         },
     )
 
@@ -221,6 +237,7 @@ def test_multiply_back(multiply_back0, multiply_back1):
                 f"multiply grad_out by the other argument, {other}": grad_out * wrong,
                 "grad_out is not used: this is the derivative alone": right,
                 "grad_out is multiplied by out": grad_out * x * y,
+                f"grad_out is divided by {other}; multiply": grad_out / right,
             },
         )
 
@@ -260,7 +277,8 @@ def test_forward_and_back(forward_and_back):
     a, b, c = np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 1.0]), np.array([10.0])
     # g = log a + log b + log(log c), and each of the three elements of g holds c.
     dc = 1 / (10 * np.log(10.0))
-    g = np.log(a * b * np.log(10.0))
+    log_c = np.log(10.0)
+    g = np.log(a * b * log_c)
     call(forward_and_back, a, b, c).gives(
         (1 / a, 1 / b, np.array([3 * dc])),
         mistakes={
@@ -279,6 +297,12 @@ def test_forward_and_back(forward_and_back):
                 g / a,
                 g / b,
                 np.array([g.sum() * dc]),
+            ),
+            "the loss is the sum of g, not its mean": (1 / a / 3, 1 / b / 3, np.array([dc])),
+            "log_back(grad_g, g, f) divides by its third argument, f; here it was g": (
+                b * log_c / g,
+                a * log_c / g,
+                np.array([(a * b / g).sum() / 10]),
             ),
         },
     )
@@ -305,8 +329,14 @@ def test_backward_func_lookup(BackwardFuncLookup):
     lookup.add_back_func(np.multiply, 1, back_c)
     wanted = {(np.log, 0): back_a, (np.multiply, 0): back_b, (np.multiply, 1): back_c}
     for (function, position), back in wanted.items():
-        found = lookup.get_back_func(function, position)
         text = f"get_back_func({function.__name__}, {position})"
+        try:
+            found = lookup.get_back_func(function, position)
+        except KeyError as error:
+            fail(
+                f"{text} finds nothing, though a function was added: the next one took its place",
+                raised=f"KeyError: {error}",
+            )
         if found is None:
             fail(f"{text} returned None: is a return statement missing?")
         if found is back_c and back is back_b:
@@ -322,6 +352,11 @@ def test_backward_func_lookup_replaces(BackwardFuncLookup):
     lookup.add_back_func(np.log, 0, abs)
     lookup.add_back_func(np.log, 0, max)
     require(lookup.get_back_func(np.log, 0) is max, "a function added again must replace the first")
+    try:
+        shared = other.get_back_func(np.log, 0) is max
+    except Exception:
+        shared = False
+    require(not shared, "two lookups share one dict: make a new one in __init__")
     raises(
         Exception,
         other.get_back_func,
@@ -459,9 +494,11 @@ def test_wrap_forward_fn_no_history(Tensor, wrap_forward_fn):
     expect_no_history(rounded, of="the result", because="is_differentiable is False")
     out = wrap_forward_fn(np.log)(Tensor([1.0]))
     expect_no_history(out, of="the result", because="its input does not")
+    log = wrap_forward_fn(np.log)
     with tracking_off(Tensor):
-        out = wrap_forward_fn(np.log)(x)
-    expect_no_history(out, of="the result", because="grad_tracking_enabled is False")
+        out = log(x)
+    because = "grad_tracking_enabled is False when it is called"
+    expect_no_history(out, of="the result", because=because)
 
 
 @checks("wrap_forward_fn")
@@ -658,6 +695,10 @@ def test_sorted_computational_graph(Tensor, sorted_computational_graph):
             "true where a == b; a set or a dict tells tensors apart)",
             **shown,
         )
+    missing = [name for name in "abcde" if name not in order]
+    require(missing != ["a", "b"], "a and b are missing: leaves belong to the graph too", **shown)
+    require("e" not in missing, "e is missing: the tensor itself belongs to the graph", **shown)
+    require(not missing, f"{', '.join(missing)} missing: follow each path to its end", **shown)
     require(sorted(order) == list("abcde"), "each of a, b, c, d, e must be there once", **shown)
     require(order[0] != order[-1] and order[-1] != "e", "e must come first: reverse it", **shown)
     for node, source in ("ed", "ec", "dc", "ca", "cb"):
@@ -669,6 +710,20 @@ def test_sorted_computational_graph(Tensor, sorted_computational_graph):
     require(
         [id(node) for node in sorted_computational_graph(a)] == [id(a)],
         "the graph of a leaf is the leaf alone",
+    )
+
+
+@checks("sorted_computational_graph")
+def test_sorted_computational_graph_long_way(Tensor, sorted_computational_graph):
+    a = leaf(Tensor, [1.0])
+    b = a.log()
+    c = a * b
+    ids = [id(node) for node in sorted_computational_graph(c)]
+    require(
+        ids.index(id(b)) < ids.index(id(a)),
+        "a comes before b, which was computed from it: the distance to the end is not enough, for "
+        "there is a short way to a and a long one; sort with topological_sort",
+        graph="b = a.log(), c = a * b",
     )
 
 
@@ -755,14 +810,15 @@ def test_backprop_requires_grad_sum(Tensor):
 
 @checks("backprop")
 def test_backprop_requires_grad_false(Tensor):
-    a, b = Tensor(floats([1.0, 2.0, 3.0])), leaf(Tensor, [1.0, 2.0, 4.0])
-    for product, text in ((a * b, "a * b"), (b * a, "b * a"), (a.log() * b, "a.log() * b")):
-        b.grad = None
-        product.backward(end_grad=np.ones(3))
+    for text, compute in (
+        ("a * b", lambda a, b: a * b),
+        ("a.log() * b", lambda a, b: a.log() * b),
+        ("b * a", lambda a, b: b * a),
+    ):
+        a, b = Tensor(floats([1.0, 2.0, 3.0])), leaf(Tensor, [1.0, 2.0, 4.0])
+        compute(a, b).backward(end_grad=np.ones(3))
         require(a.grad is None, f"a does not require a gradient, yet it got one from {text}")
         require(b.grad is not None, f"b.grad is None after ({text}).backward()")
-    b.grad = None
-    (b * a).backward(end_grad=np.ones(3))
     expect_grad(b, a.array, of="b.grad after (b * a).backward()")
 
 
@@ -771,10 +827,10 @@ def test_backprop_float_arg(Tensor):
     a = leaf(Tensor, [1.0, 2.0])
     (a * 4.0).backward(end_grad=floats([1.0, 1.0]))
     expect_grad(a, floats([4.0, 4.0]), of="a.grad after a * 4.0")
-    a.grad = None
+    a = leaf(Tensor, [1.0, 2.0])
     (5 * (4.0 * a)).backward(end_grad=floats([1.0, 1.0]))
     expect_grad(a, floats([20.0, 20.0]), of="a.grad after 5 * (4.0 * a)")
-    a.grad = None
+    a = leaf(Tensor, [1.0, 2.0])
     (floats([2.0, 3.0]) * a).backward(end_grad=floats([1.0, 1.0]))
     expect_grad(a, floats([2.0, 3.0]), of="a.grad after array * a")
 
@@ -830,6 +886,26 @@ def test_backprop_accumulates(Tensor):
     expect_no_history(a.grad, of="a.grad", because="a gradient is no part of the graph")
     expect(end_grad.array, floats([1.0, 2.0]), of="end_grad after two calls of backward")
     require(first.shape == (2,), "the first gradient lost its shape")
+
+
+@checks("backprop")
+def test_backprop_adds_out_of_place(Tensor, wrap_forward_fn, register):
+    def plus(x, y):
+        return x + y
+
+    def plus_back(grad_out, out, x, y):
+        return grad_out  # the very array, for both arguments
+
+    register(plus, plus_back, plus_back)
+    a, end_grad = leaf(Tensor, [1.0, 2.0]), Tensor(floats([1.0, 10.0]))
+    wrap_forward_fn(plus)(a * 3.0, a).backward(end_grad=end_grad)
+    expect_grad(a, floats([4.0, 40.0]), of="a.grad after plus(a * 3.0, a).backward([1, 10])")
+    expect(
+        end_grad.array,
+        floats([1.0, 10.0]),
+        of="end_grad afterwards (+= writes into an array that is another tensor's gradient too; "
+        "write grads[parent] + grad)",
+    )
 
 
 @checks("backprop")
@@ -912,6 +988,7 @@ def test_negative_back_values(negative_back):
         mistakes={
             "this is -x, the forward function; the gradient is -grad_out": -x,
             "grad_out is not used: this is the derivative alone, -1": floats([-1.0, -1.0]),
+            "grad_out is multiplied by out; the derivative of -x is -1": grad_out * -x,
         },
     )
 
@@ -933,6 +1010,10 @@ def test_exp_back_values(exp_back):
             * np.exp(np.exp(x)),
             "grad_out is multiplied by x; the derivative of exp(x) is exp(x)": grad_out * x,
             "grad_out is not used: this is the derivative alone, exp(x)": np.exp(x),
+            "grad_out is divided by out; the derivative of exp(x) is exp(x)": grad_out / np.exp(x),
+            "this is the rule for a power of x; the derivative of exp(x) is exp(x)": grad_out
+            * x
+            * np.exp(x - 1),
         },
     )
 
@@ -986,6 +1067,9 @@ def test_permute_back_values(permute_back):
             "the axes are permuted once more; undo it with the inverse permutation, "
             "np.argsort(axes)": grad_out.transpose(axes),
             "the axes are only reversed: that undoes .T, not every permutation": grad_out.T,
+            "axes read from the back is not its inverse; np.argsort(axes) is": grad_out.transpose(
+                axes[::-1]
+            ),
             "the axes are as they were in out; undo the permutation": grad_out,
         },
     )
@@ -1023,16 +1107,24 @@ def test_sum_back_values(sum_back):
         "grad_out is not used": np.ones((3, 3), np.float32),
         "grad_out is shared out; each element of x gets all of it": wanted / 3,
         "the result has the shape of out; it must have the shape of x": grad_out,
+        "grad_out is multiplied by x; the derivative of a sum is 1": wanted * x,
     }
     call(sum_back, grad_out, x.sum(1), x, dim=1).gives(wanted, mistakes=mistakes)
-    call(sum_back, grad_out[:, None], x.sum(1, keepdims=True), x, dim=1, keepdim=True).gives(wanted)
+    kept = grad_out[:, None]
+    try:
+        call(sum_back, kept, x.sum(1, keepdims=True), x, dim=1, keepdim=True).gives(wanted)
+    except ValueError as error:
+        fail(
+            "with keepdim=True the summed axis is still there: do not put it back a second time",
+            raised=repr(error),
+        )
     call(sum_back, np.float32(2.0), x.sum(), x).gives(2 * np.ones((3, 3)))
 
 
 @checks("sum_back")
 def test_sum_back_axes(sum_back):
     x = numbers(2, 3, 4)
-    for dim in (0, 1, 2, -1, -3, (0, 2), (-1, 0), (0, 1, 2)):
+    for dim in (0, 1, 2, -1, -3, (0, 2), (-1, 0), (1, 0), (0, 1, 2)):
         kept = x.sum(axis=dim, keepdims=True)
         grad_out = np.arange(1.0, kept.size + 1, dtype=np.float32).reshape(kept.shape)
         wanted = np.zeros_like(x) + grad_out
@@ -1101,6 +1193,13 @@ def test_expand_back_values(expand_back):
         floats([[6.0], [60.0]]),
         mistakes={
             "the result has the shape of out; unbroadcast it to the shape of x": grad_out,
+            "one of the copies is taken; the gradients of all copies must be added": grad_out[
+                :, :1
+            ],
+            "the mean over the copies is taken; they must be added": grad_out.mean(
+                1, keepdims=True
+            ),
+            "out was summed, not grad_out": 3 * x,
         },
     )
 
@@ -1132,8 +1231,9 @@ def test_add_subtract_divide_backs(
     add_back0, add_back1, subtract_back0, subtract_back1, true_divide_back0, true_divide_back1
 ):
     x, y, grad_out = floats([2.0, 6.0]), floats([4.0, 8.0]), floats([1.0, 16.0])
-    call(add_back0, grad_out, x + y, x, y).gives(grad_out)
-    call(add_back1, grad_out, x + y, x, y).gives(grad_out)
+    product = "this is the rule of a product; a sum passes grad_out on as it is"
+    call(add_back0, grad_out, x + y, x, y).gives(grad_out, mistakes={product: grad_out * y})
+    call(add_back1, grad_out, x + y, x, y).gives(grad_out, mistakes={product: grad_out * x})
     call(subtract_back0, grad_out, x - y, x, y).gives(grad_out)
     call(subtract_back1, grad_out, x - y, x, y).gives(
         -grad_out, mistakes={"the sign is wrong: y is subtracted": grad_out}
@@ -1203,9 +1303,10 @@ def test_coerce_index(coerce_index, Tensor):
     rows, cols = np.array([0, 2]), np.array([1, 1])
     for index in (1, -1, slice(0, 2), None, ..., (0, slice(None)), ()):
         found = call(coerce_index, index).value
-        if isinstance(found, list):
+        if isinstance(index, tuple) and not isinstance(found, tuple):
             fail(
-                "a tuple must come back as a tuple: numpy reads a list as one index",
+                f"a tuple must come back as a tuple, not as a {type(found).__name__}, which numpy "
+                "does not read as one index an axis",
                 returned=repr(found),
             )
         require(
@@ -1231,17 +1332,21 @@ def test_coerce_index(coerce_index, Tensor):
 
 @checks("coerce_index")
 def test_getitem_back_values(getitem_back, Tensor):
-    x = numbers(4)
+    x = numbers(5)
     index, grad_out = np.array([3, 0, 3, 3]), floats([1.0, 10.0, 100.0, 1000.0])
+    wanted = floats([10.0, 0.0, 0.0, 1101.0, 0.0])
     call(getitem_back, grad_out, x[index], x, index).gives(
-        floats([10.0, 0.0, 0.0, 1101.0]),
+        wanted,
         mistakes={
             "an element that was taken several times must get all its gradients: np.add.at": floats(
-                [10.0, 0.0, 0.0, 1000.0]
+                [10.0, 0.0, 0.0, 1000.0, 0.0]
             ),
-            "grad_out is added to x itself; start from zeros": x + floats([10.0, 0.0, 0.0, 1101.0]),
+            "grad_out is added to x itself; start from zeros": x + wanted,
+            "the result has the shape of out; start from zeros in the shape of x": grad_out,
+            "grad_out is indexed; it must go to the places in x that index names": grad_out[index],
         },
     )
+    x = x[:4]
     call(getitem_back, floats([5.0, 6.0]), x[-2:], x, slice(-2, None)).gives(floats([0, 0, 5, 6]))
     mask = np.array([True, False, False, True])
     call(getitem_back, floats([5.0, 6.0]), x[mask], x, mask).gives(floats([5, 0, 0, 6]))
@@ -1320,6 +1425,9 @@ def test_maximum_back_values(maximum_back0, maximum_back1):
                     wanted == 50, 0, wanted
                 ).astype(np.float32),
                 "grad_out is not used": wanted / grad_out,
+                "only where both are equal is the gradient halved": np.where(
+                    wanted == 50, 50, wanted / 2
+                ).astype(np.float32),
             },
         )
     call(maximum_back0, grad_out, np.maximum(x, 3.0), x, 3.0).gives(floats([0.0, 10.0, 50.0]))
@@ -1357,7 +1465,15 @@ def test_maximum_broadcasted(Tensor):
 def test_relu_leaves_its_input(Tensor, relu):
     a = leaf(Tensor, [[-1.0, 3.0]])
     out = forward(relu, a)
-    expect_tensor(out, floats([[0.0, 3.0]]), of="relu(a)")
+    expect_tensor(
+        out,
+        floats([[0.0, 3.0]]),
+        of="relu(a)",
+        mistakes={
+            "this is the absolute value; negative elements become 0": floats([[1.0, 3.0]]),
+            "the positive elements are replaced, not the negative ones": floats([[-1.0, 0.0]]),
+        },
+    )
     expect(
         a.array,
         floats([[-1.0, 3.0]]),
@@ -1398,6 +1514,7 @@ def test_matmul2d_back_values(matmul2d_back0, matmul2d_back1):
             "the order of the product is wrong: grad_out @ y.T": y.T @ grad_out,
             "this is the elementwise product; use @": grad_out * y,
             "this is the gradient with respect to y": x.T @ grad_out,
+            "grad_out is not used": np.ones((2, 2), np.float32) @ y.T,
         },
     )
     call(matmul2d_back1, grad_out, x @ y, x, y).gives(
@@ -1615,6 +1732,8 @@ def test_relu_module(ReLU, Tensor):
     x = leaf(Tensor, [[-1.0, 2.0], [3.0, -4.0]])
     out = ReLU()(x)
     expect_tensor(out, floats([[0.0, 2.0], [3.0, 0.0]]), of="ReLU()(x)")
+    require(x.array.min() < 0, "ReLU changed its input in place; make a new tensor")
+    require(bool(out.requires_grad), "ReLU()(x) has lost its history: use x.relu()")
     out.sum().backward()
     expect_grad(x, floats([[0.0, 1.0], [1.0, 0.0]]), of="x.grad after ReLU()(x).sum().backward()")
 
@@ -1649,11 +1768,14 @@ def test_mlp_forward(MLP, Tensor):
             out = np.maximum(out, 0) if i in relu_after else out
         return out
 
+    logits = run({0, 1})
     expect_tensor(
         model(Tensor(x)),
-        run({0, 1}),
+        logits,
         of="model(x)",
         mistakes={
+            "this is a softmax; give the logits themselves": np.exp(logits)
+            / np.exp(logits).sum(1, keepdims=True),
             "there is no ReLU: three linear layers alone are one linear layer": run(set()),
             "the ReLU after the first layer is missing": run({1}),
             "the ReLU after the second layer is missing": run({0}),
@@ -1718,13 +1840,21 @@ def test_cross_entropy_is_stable(Tensor, cross_entropy):
         warnings.simplefilter("ignore")
         losses = cross_entropy(logits, Tensor(np.array([0, 1, 0])))
     wanted = floats([0.0, LOG2, 1000.0])
-    if not np.isfinite(losses.array).all():
-        fail(
-            "a logit of ±1000 gives inf or nan: exp(1000) is too large for a float. Subtract the "
-            "largest logit of each row before exp; the loss stays the same",
-            returned=losses.array,
-            expected=wanted,
-        )
+    for finite, why in zip(
+        np.isfinite(losses.array),
+        (
+            "exp(1000) is too large for a float. Subtract the largest logit of each row before "
+            "exp; the loss stays the same",
+            "with the largest logit of the batch every exp of a row may be 0, and log(0) is -inf. "
+            "Subtract from each row its own largest",
+            "a probability of exp(-1000) is 0 to a float, and log(0) is -inf. Never take the log "
+            "of a probability: log p = z - log Σ exp z",
+        ),
+        strict=True,
+    ):
+        if not finite:
+            sentence = f"a logit of ±1000 gives inf or nan: {why}"
+            fail(sentence, returned=losses.array, expected=wanted)
     expect_tensor(losses, wanted, of="the losses of rows [1000, 0], [-1000, -1000], [0, 1000]")
     losses.sum().backward()
     expect_grad(logits, floats([[0, 0], [0.5, -0.5], [-1, 1]]), of="the gradient of these logits")
@@ -1736,8 +1866,9 @@ def is_tracked(Tensor):
 
 @checks("NoGrad")
 def test_no_grad(Tensor, NoGrad):
-    x = leaf(Tensor, [1.0, 2.0])
-    with NoGrad():
+    x, guard = leaf(Tensor, [1.0, 2.0]), NoGrad()
+    require(is_tracked(Tensor), "NoGrad() alone switches nothing off: that is for __enter__")
+    with guard:
         out = x * 2.0
     expect_no_history(out, of="x * 2.0", because="it was computed inside NoGrad")
     require(bool(x.requires_grad), "x itself must still require a gradient")
@@ -1793,23 +1924,47 @@ def test_sgd(Parameter, Tensor, SGD):
             "the learning rate is not used": floats([9.0, 22.0]),
         },
     )
-    expect(second.array, floats([[-2.0]]), of="a parameter [[1]] with gradient [[30]] after a step")
+    expect(
+        second.array,
+        floats([[-2.0]]),
+        of="the second parameter, [[1]] with gradient [[30]], after a step",
+        mistakes={"it did not change: take a step for each parameter": floats([[1.0]])},
+    )
     for parameter in (first, second):
         require(parameter.recipe is None, "the step left a recipe on a parameter: use NoGrad")
         require(bool(parameter.requires_grad), "a parameter no longer requires a gradient")
     require(is_tracked(Tensor), "after step() gradients must be tracked again")
+    if first.grad is None:
+        fail("step() threw the gradient away; that is for zero_grad()")
     expect_tensor(first.grad, floats([1.0, -2.0]), of="first.grad after step(), before zero_grad()")
+    optimizer.step()
+    expect(
+        first.array,
+        floats([9.8, 20.4]),
+        of="the first parameter after a second step with the same gradient",
+        mistakes={"the step holds the gradient of the last step too": floats([9.7, 20.6])},
+    )
 
 
 @checks("SGD")
 def test_sgd_zero_grad(Parameter, Tensor, SGD):
     x = Parameter(Tensor([1.0, 2.0]))
     optimizer = SGD([x], lr=0.1)
+    try:
+        optimizer.zero_grad()
+    except (TypeError, AttributeError) as error:
+        fail("zero_grad() must pass over a parameter whose grad is None", raised=repr(error))
+    if x.grad is not None and not isinstance(x.grad, Tensor):
+        kind = type(x.grad).__name__
+        fail(f"zero_grad() set the gradient to a {kind}; it must be None or a tensor of zeros")
     (x * 3.0).backward(end_grad=np.ones(2))
     optimizer.zero_grad()
-    kind = type(x.grad).__name__
-    if x.grad is not None and not isinstance(x.grad, Tensor):
-        fail(f"zero_grad() set the gradient to a {kind}; it must be None or a tensor of zeros")
+    expect(
+        x.array,
+        floats([1.0, 2.0]),
+        of="the parameter after zero_grad()",
+        mistakes={"it was set to zero itself; only its gradient shall be": floats([0.0, 0.0])},
+    )
     empty = x.grad is None or not x.grad.array.any()
     require(empty, "after zero_grad() the gradient must be None or zero", x_grad=repr(x.grad))
     optimizer.zero_grad()
@@ -1827,7 +1982,12 @@ def test_sgd_leaves_parameters_without_gradient(Parameter, Tensor, SGD):
     except (TypeError, AttributeError) as error:
         fail("step() must pass over a parameter whose grad is None", raised=repr(error))
     expect(unused.array, floats([2.0]), of="a parameter whose grad is None after step()")
-    expect(used.array, floats([0.5]), of="the parameter after it, with a gradient")
+    expect(
+        used.array,
+        floats([0.5]),
+        of="the parameter after it, with a gradient",
+        mistakes={"step() stops at a parameter without a gradient; go on": floats([1.0])},
+    )
 
 
 def batches_of_three():
@@ -1849,14 +2009,14 @@ def scores_model(Module, Parameter, Tensor):
     return Scores()
 
 
-def train_by_hand(weight, lr, reduce=np.mean, keep=False, n_batches=2):
+def train_by_hand(weight, lr, divisor=len, keep=False, n_batches=2):
     """Do what `train` must do in plain numpy; give the weights and the loss of each batch."""
     weight, losses, total = weight.copy(), [], 0.0
     for x, labels in batches_of_three()[:n_batches]:
         probs = np.exp(x @ weight.T)
         probs /= probs.sum(1, keepdims=True)
-        losses.append(reduce(-np.log(probs[np.arange(len(x)), labels])))
-        grad = (probs - np.eye(2)[labels]).T @ x / (len(x) if reduce is np.mean else 1)
+        losses.append(-np.log(probs[np.arange(len(x)), labels]).sum() / divisor(x))
+        grad = (probs - np.eye(2)[labels]).T @ x / divisor(x)
         total = total * keep + grad
         weight = weight - lr * total
     return weight.astype(np.float32), losses
@@ -1881,7 +2041,10 @@ def test_train(Module, Parameter, Tensor, SGD, train):
                 start, 0.5, keep=True
             )[0],
             "the loss of a batch is the mean over its pictures, not the sum": train_by_hand(
-                start, 0.5, reduce=np.sum
+                start, 0.5, divisor=lambda x: 1
+            )[0],
+            "the last batch is smaller: divide by its own len(labels)": train_by_hand(
+                start, 0.5, divisor=lambda x: 3
             )[0],
             "the step goes uphill": train_by_hand(start, -0.5)[0],
         },
@@ -1915,6 +2078,8 @@ def test_accuracy(Module, Tensor, test):
     ]
     accuracies = [0.25]
     returned = test(model, loader, accuracies)
+    if isinstance(returned, int | np.integer):
+        returned = float(returned)
     mistakes = {
         "the mean over batches is taken; the last batch may be smaller: count pictures": 0.5,
         "this is the number of right answers; divide by the number of pictures": 3.0,
@@ -1967,6 +2132,7 @@ def test_numerical_gradient(numerical_gradient):
             "the sign is wrong: f(x + eps) - f(x - eps)": -(2 * x + 3),
             "half the gradient: f(x + eps) - f(x) is a step of eps, not 2 eps": (2 * x + 3.01) / 2,
             "all elements moved at once; move one at a time": np.full((2, 2), 25.0, np.float32),
+            "nothing moved: to a float32 with its 7 digits a step far below 0.01 is none": 0 * x,
         },
     )
     call(numerical_gradient, lambda t: t.log(), np.array(2.0, np.float32)).gives(0.5, rtol=1e-2)
@@ -2040,8 +2206,20 @@ def test_careful_backprop(Tensor, careful_backprop):
         require(not caught, "there is a warning, though nothing was changed in place")
         expect_grad(w, floats([1.0, 1.0]), of="w.grad after careful_backprop(w * x)")
         x += 1.0
-        careful_backprop(out, Tensor(floats([1.0, 1.0])))
+        w.grad = None
+        try:
+            careful_backprop(out, Tensor(floats([1.0, 10.0])))
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            fail("careful_backprop must warn and go on, not raise", raised=repr(error))
         require(len(caught) == 1, f"there must be one warning, not {len(caught)}")
+    expect_grad(
+        w,
+        floats([2.0, 20.0]),
+        of="w.grad after careful_backprop(w * x, [1, 10])",
+        mistakes={"end_grad is not passed on to backprop": floats([2.0, 2.0])},
+    )
 
 
 @checks("relu_inplace")
@@ -2066,6 +2244,10 @@ def test_relu_inplace_back(relu_inplace_back):
         mistakes={
             "the input is lost, so where out is 0 the gradient shall be 0": floats([3.0, 5.0, 7.0]),
             "grad_out is multiplied by out; only its sign matters": floats([0.0, 0.0, 14.0]),
+            "grad_out is not used": floats([0.0, 0.0, 1.0]),
+            "half the gradient is passed on where out is 0; it shall be none": floats(
+                [1.5, 2.5, 7.0]
+            ),
         },
     )
 
@@ -2083,15 +2265,28 @@ def test_relu_inplace_in_a_graph(Tensor, relu_):
 def check_einsum(einsum_back, subscripts, *operands):
     """Compare with the definition: each element moves the output by its own partial einsum."""
     out = np.einsum(subscripts, *operands)
-    grad_out = np.arange(1.0, out.size + 1, dtype=np.float32).reshape(out.shape)
+    grad_out = np.arange(2.0, out.size + 2, dtype=np.float32).reshape(out.shape)
     for position, operand in enumerate(operands):
         wanted = np.zeros_like(operand)
+        each = []
         for index in np.ndindex(operand.shape):
             one = np.zeros_like(operand)
             one[index] = 1.0  # an einsum is linear in each operand
             moved = [*operands[:position], one, *operands[position + 1 :]]
-            wanted[index] = (grad_out * np.einsum(subscripts, *moved)).sum()
-        call(einsum_back, position, grad_out, out, subscripts, *operands).gives(wanted, rtol=1e-3)
+            each.append(np.einsum(subscripts, *moved))
+            wanted[index] = (grad_out * each[-1]).sum()
+        ones = np.ones_like(grad_out)
+        mistakes = {}
+        if "," in subscripts:
+            mistakes = {
+                "the operand itself takes part; only the others do": wanted * operand,
+                "grad_out is not used": np.stack([(ones * part).sum() for part in each]).reshape(
+                    operand.shape
+                ),
+            }
+        call(einsum_back, position, grad_out, out, subscripts, *operands).gives(
+            wanted, rtol=1e-3, mistakes=mistakes
+        )
 
 
 @checks("einsum_back")
@@ -2107,6 +2302,7 @@ def test_einsum_back_summed_alone(einsum_back):
     check_einsum(einsum_back, "ij->ji", numbers(2, 3))
     try:
         check_einsum(einsum_back, "ij->j", numbers(2, 3))
+        check_einsum(einsum_back, "ij->i", numbers(2, 3))
         check_einsum(einsum_back, "ij,k->", numbers(2, 3), numbers(2))
     except ValueError as error:
         fail(
@@ -2140,9 +2336,13 @@ def test_unique_parameters(Module, Parameter, Tensor, unique_parameters):
             "`in` compares tensors with ==, element by element; compare by identity",
             raised=repr(error),
         )
+    if not all(isinstance(item, Parameter) for item in found):
+        fail("unique_parameters must list the parameters themselves", returned=repr(found))
+    if len({id(item) for item in found}) < len(found):
+        fail("a parameter that is reached by several paths is there more than once")
     names |= {"equal": equal}
     missing = [name for name, item in names.items() if not any(item is x for x in found)]
-    if "equal" in missing or "middle.inner.scale" in missing:
+    if missing in (["equal"], ["middle.inner.scale"]):
         fail(
             "of two parameters with equal values one is missing: compare by identity (`is`, a set, "
             "a dict), not with == as `in` does for a list",
@@ -2167,6 +2367,8 @@ def test_detach(Tensor, detach):
     cut = call(detach, a * 1.0).value
     expect_tensor(cut, floats([2.0, 3.0]), of="detach(a * 1.0)")
     expect_no_history(cut, of="detach(a * 1.0)", because="detach cuts the graph")
+    require(detach(a).array is a.array, "detach must share the array, not copy it")
+    require(bool(a.requires_grad), "detach must make a new tensor; a itself keeps its gradient")
     (a * detach(a)).backward(end_grad=floats([1.0, 1.0]))
     expect_grad(
         a,
@@ -2174,22 +2376,39 @@ def test_detach(Tensor, detach):
         of="a.grad after (a * detach(a)).backward(ones)",
         mistakes={"the gradient flows through detach(a) too": floats([4.0, 6.0])},
     )
-    require(detach(a).array is a.array, "detach must share the array, not copy it")
-    require(bool(a.requires_grad), "a itself must still require a gradient")
 
 
 @checks("detach")
 def test_round_straight_through(Tensor, round_straight_through):
     x = leaf(Tensor, [0.4, 1.6, -2.7])
     out = call(round_straight_through, x).value
-    expect_tensor(out, floats([0.0, 2.0, -3.0]), of="round_straight_through(x)")
+    rounded = floats([0.0, 2.0, -3.0])
+    expect(
+        x.array,
+        floats([0.4, 1.6, -2.7]),
+        of="x itself after round_straight_through(x)",
+        mistakes={"it was rounded in place; make a new tensor": rounded},
+    )
+    expect_tensor(
+        out,
+        rounded,
+        of="round_straight_through(x)",
+        mistakes={
+            "the sign is wrong: to x add round(x) - x": 2 * x.array - rounded,
+            "to x add the difference round(x) - x, not round(x) itself": x.array + rounded,
+            "the digits are cut off; round to the nearest": np.trunc(x.array),
+        },
+    )
     require(bool(out.requires_grad), "the result does not require a gradient, though x does")
     (out * out).backward(end_grad=np.ones(3))
     expect_grad(
         x,
         floats([0.0, 4.0, -6.0]),
         of="x.grad after out = round(x); (out * out).backward(ones)",
-        mistakes={"the square sees x itself, not the rounded values": floats([0.8, 3.2, -5.4])},
+        mistakes={
+            "the square sees x itself, not the rounded values": floats([0.8, 3.2, -5.4]),
+            "round(x) - x is not detached: its gradient takes that of x away again": 0 * x.array,
+        },
     )
 
 
@@ -2215,10 +2434,23 @@ def test_wrap_with_keywords(Tensor, wrap_with_keywords, register):
         out = compute(base, exponent)
         expect_tensor(out, floats([8.0, 9.0]), of=text)
         out.backward(end_grad=np.ones(2))
-        expect_grad(base, floats([12.0, 6.0]), of=f"base.grad after {text}")
+        expect_grad(
+            base,
+            floats([12.0, 6.0]),
+            of=f"base.grad after {text}",
+            mistakes={
+                "this is the gradient of exponent: a parent's position is that of its parameter, "
+                "not its place in the call": floats([8 * LOG2, 9 * np.log(3)])
+            },
+        )
         expect_grad(exponent, floats([8 * LOG2, 9 * np.log(3)]), of=f"exponent.grad after {text}")
     out = wrapped(leaf(Tensor, [2.0]), 3.0, scale=10.0)
-    expect_tensor(out, floats([80.0]), of="power(base, 3.0, scale=10.0)")
+    expect_tensor(
+        out,
+        floats([80.0]),
+        of="power(base, 3.0, scale=10.0)",
+        mistakes={"a keyword that holds no tensor is lost": floats([8.0])},
+    )
     out = wrap_with_keywords(power, is_differentiable=False)(leaf(Tensor, [2.0]), exponent=3.0)
     expect_no_history(out, of="the result", because="is_differentiable is False")
 
@@ -2230,8 +2462,16 @@ def test_stack_back(stack_back):
         out = np.stack([a, b], axis=dim)
         grad_out = np.arange(12, dtype=np.float32).reshape(out.shape)
         for position in (0, 1):
+            parts = np.moveaxis(grad_out, dim, 0)
+            mistakes = {
+                "this is the gradient of another array": parts[1 - position],
+                "the parts of grad_out are added up; take the one at position": parts.sum(0),
+                "this is the array itself; take its part of grad_out": (a, b)[position],
+            }
+            if dim:
+                mistakes["dim is not used: this is a part along axis 0"] = grad_out[position]
             call(stack_back, position, grad_out, out, a, b, dim=dim).gives(
-                np.moveaxis(grad_out, dim, 0)[position]
+                parts[position], mistakes=mistakes
             )
 
 
@@ -2249,7 +2489,15 @@ def test_stack_in_a_graph(Tensor, stack):
 def test_sliding_windows(sliding_windows):
     x = np.arange(20, dtype=np.float32).reshape(1, 4, 5)
     out = call(sliding_windows, x, 2, 3).value
-    expect(getattr(out, "shape", None), (1, 3, 3, 2, 3), of="the shape of sliding_windows(x, 2, 3)")
+    expect(
+        getattr(out, "shape", None),
+        (1, 3, 3, 2, 3),
+        of="the shape of sliding_windows(x, 2, 3)",
+        mistakes={
+            "one window too few each way: (height - kernel_height) // stride + 1": (1, 2, 2, 2, 3),
+            "the kernel's height and width are swapped": (1, 2, 4, 3, 2),
+        },
+    )
     expect(out[0, 0, 0], floats([[0, 1, 2], [5, 6, 7]]), of="the first window")
     expect(out[0, 0, 1], floats([[1, 2, 3], [6, 7, 8]]), of="the window to its right")
     expect(out[0, 1, 0], floats([[5, 6, 7], [10, 11, 12]]), of="the window below")
@@ -2300,10 +2548,14 @@ def test_sliding_windows_back(sliding_windows_back):
         view = np.lib.stride_tricks.sliding_window_view(x, (2, 3), axis=(1, 2))
         shape = view[:, ::stride, ::stride].shape
         grad_out = np.arange(1.0, np.prod(shape) + 1, dtype=np.float32).reshape(shape)
-        wanted = np.zeros_like(x)
+        wanted, unmoved = np.zeros_like(x), np.zeros_like(x)
         for b, i, j, row, col in np.ndindex(shape):
             wanted[b, i * stride + row, j * stride + col] += grad_out[b, i, j, row, col]
-        call(sliding_windows_back, grad_out, grad_out, x, 2, 3, stride).gives(wanted)
+            unmoved[b, i + row, j + col] += grad_out[b, i, j, row, col]
+        mistakes = {"the windows move by one pixel, not by stride": unmoved} if stride > 1 else {}
+        call(sliding_windows_back, grad_out, grad_out, x, 2, 3, stride).gives(
+            wanted, mistakes=mistakes
+        )
 
 
 def convolve(x, weight, stride, padding):
@@ -2378,6 +2630,14 @@ def test_amax_back(amax_back):
             "ties share the gradient: not only the first of them gets it": floats(
                 [[0, 10, 0], [100, 0, 0]]
             ),
+            "this is the largest of the whole array; each row has its own": floats(
+                [[0, 0, 0], [100, 0, 0]]
+            ),
+            "the ties are counted in the whole array; count those of each row": floats(
+                [[0, 10, 10], [100, 0, 0]]
+            )
+            / 3,
+            "grad_out is not used": floats([[0, 0.5, 0.5], [1, 0, 0]]),
         },
     )
     call(amax_back, floats([1.0, 2.0, 3.0]), x.max(-2), x, -2).gives(floats([[0, 2, 3], [1, 0, 0]]))
@@ -2408,6 +2668,8 @@ def test_batch_norm(BatchNorm2d, Tensor):
     mean, var = x.mean((0, 2, 3), keepdims=True), x.var((0, 2, 3), keepdims=True)
     wanted = (x - mean) / np.sqrt(var + 1e-5)
     unbiased = (x - mean) / np.sqrt(var * 40 / 39 + 1e-5)
+    per_picture = x - x.mean((2, 3), keepdims=True)
+    per_picture /= np.sqrt(x.var((2, 3), keepdims=True) + 1e-5)
     expect_tensor(
         norm(Tensor(x)),
         wanted,
@@ -2415,6 +2677,7 @@ def test_batch_norm(BatchNorm2d, Tensor):
         mistakes={
             "divide by the standard deviation, the root of the variance": (x - mean) / (var + 1e-5),
             "the mean is not subtracted": x / np.sqrt(var + 1e-5),
+            "each picture has its own statistics; take them over the batch too": per_picture,
             "here the variance is the mean of squares: divide by n, not n - 1": unbiased,
             "the running statistics are used; while training take those of the batch": x
             / np.sqrt(1 + 1e-5),
@@ -2424,7 +2687,12 @@ def test_batch_norm(BatchNorm2d, Tensor):
     scaled = wanted * floats([1, 2, 3]).reshape(1, 3, 1, 1) + floats([10, 20, 30]).reshape(
         1, 3, 1, 1
     )
-    expect_tensor(norm(Tensor(x)), scaled, of="norm(x) with weight [1, 2, 3], bias [10, 20, 30]")
+    expect_tensor(
+        norm(Tensor(x)),
+        scaled,
+        of="norm(x) with weight [1, 2, 3], bias [10, 20, 30]",
+        mistakes={"weight and bias are not used": wanted},
+    )
 
 
 @checks("BatchNorm2d")
@@ -2449,6 +2717,7 @@ def test_batch_norm_running_statistics(BatchNorm2d, Tensor):
         mistakes={
             "for the running variance divide by n - 1, not n": 0.75 + 0.25 * x.var((0, 2, 3)),
             "momentum is the share of the batch, not of the old value": 0.25 + 0.75 * var,
+            "it must start at 1, not at 0": 0.25 * var,
         },
     )
 
@@ -2540,5 +2809,23 @@ def test_residual_block_passes_its_input(ResidualBlock, Tensor):
         mistakes={
             "the input does not reach the sum: relu(left(x) + x)": np.zeros_like(x),
             "the ReLU comes after the sum, not before": x,
+        },
+    )
+
+
+@checks("AveragePool")
+def test_residual_block_adds_before_the_relu(ResidualBlock, Tensor):
+    block, x = ResidualBlock(2, 2), numbers(2, 2, 4, 4)
+    for parameter in block.parameters():
+        if parameter.ndim == 1:  # each batch norm gives its bias, -1
+            is_bias = not parameter.array.any()
+            parameter.array[...] = -1.0 if is_bias else 0.0
+    expect_tensor(
+        block(Tensor(x)),
+        np.maximum(x - 1, 0),
+        of="block(x) where the left branch gives -1",
+        mistakes={
+            "the left branch ends in a ReLU; the only one after a batch norm there is in "
+            "the middle": x
         },
     )

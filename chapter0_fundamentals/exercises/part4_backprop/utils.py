@@ -63,12 +63,12 @@ def _normalise(images: Int[Arr, "n 28 28"]) -> Float[Arr, "n 1 28 28"]:
     return ((images[:, None] / np.float32(255) - MEAN) / STD).astype(np.float32)
 
 
-def visualize(loader: DigitLoader, filename: str | None = None) -> "go.Figure":
+def visualize(dataloader: DigitLoader, filename: str | None = None) -> "go.Figure":
     """Show ten digits with their labels; write them as a page to `filename` if given."""
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
-    images, labels = next(iter(loader))
+    images, labels = next(iter(dataloader))
     figure = make_subplots(rows=1, cols=10, subplot_titles=[str(label) for label in labels[:10]])
     for col, image in enumerate(images[:10, 0], start=1):
         heatmap = go.Heatmap(z=image[::-1], colorscale="gray", showscale=False, hoverinfo="skip")

@@ -284,7 +284,7 @@ def convolution(theme: Theme) -> Figure:
     board.cells(2.26, 1.89, _signed(KERNEL), "back", "back_fill", size=size)
     board.text(3.56, 1.35, "=", "ink", 14)
     board.text(4.36, 2.5, "output", "accent", 11, bold=True)
-    board.cells(3.82, 1.89, _signed(out), "accent", "accent_fill", size=size)
+    board.cells(3.82, 1.89, _signed(out), "accent", "accent_fill", size=size, font=9.5)
     _ring(board, 3.82 + 2 * size, 1.89 - size, size, size, "ink")
     window = PICTURE[1:4, 2:5]
     left, right = (" + ".join(map(str, window[:, i])) for i in (0, 2))

@@ -4,36 +4,74 @@
 def einops_figure_1(arr):
     return np.concatenate([picture for picture in arr], axis=1)
 
+# %% reshape
+def einops_figure_1(arr):
+    b, c, h, w = arr.shape
+    return arr.transpose(1, 0, 2, 3).reshape(c, b * h, w)
+
 # %% two steps
 def einops_figure_2(arr):
     return np.tile(arr[0], (1, 2, 1))
+
+# %% numpy
+def einops_figure_2(arr):
+    return np.concatenate([arr[0]] * 2, axis=1)
 
 # %% two steps
 def einops_figure_3(arr):
     column = einops.rearrange(arr[:2], "b c h w -> c (b h) w")
     return np.concatenate([column, column], axis=2)
 
+# %% four pieces
+def einops_figure_3(arr):
+    return np.block([[arr[0], arr[0]], [arr[1], arr[1]]])
+
 # %% numpy
 def einops_figure_4(arr):
     return arr[0].repeat(2, axis=1)
+
+# %% indexes
+def einops_figure_4(arr):
+    return arr[0][:, np.arange(2 * arr.shape[2]) // 2]
 
 # %% transpose and reshape
 def einops_figure_5(arr):
     c, h, w = arr[0].shape
     return arr[0].transpose(1, 0, 2).reshape(h, c * w)
 
+# %% numpy
+def einops_figure_5(arr):
+    return np.concatenate(list(arr[0]), axis=1)
+
 # %% other names, the other length
 def einops_figure_6(arr):
     return einops.rearrange(arr, "(y x) rgb h w -> rgb (y h) (x w)", x=3)
+
+# %% two rows in a loop
+def einops_figure_6(arr):
+    rows = [np.concatenate(list(arr[i : i + 3]), axis=2) for i in (0, 3)]
+    return np.concatenate(rows, axis=1)
 
 # %% numpy
 def einops_figure_7(arr):
     return arr[1].transpose(0, 2, 1)
 
+# %% swapaxes, into an array of its own
+def einops_figure_7(arr):
+    return np.ascontiguousarray(arr[1].swapaxes(-1, -2))
+
 # %% two calls
 def einops_figure_8(arr):
     sheet = einops.rearrange(arr, "(b1 b2) c h w -> c (b1 h) (b2 w)", b1=2)
     return einops.reduce(sheet, "c (h 2) (w 2) -> c h w", "max")
+
+# %% maximum of four
+def einops_figure_8(arr):
+    small = np.maximum(
+        np.maximum(arr[..., ::2, ::2], arr[..., 1::2, ::2]),
+        np.maximum(arr[..., ::2, 1::2], arr[..., 1::2, 1::2]),
+    )
+    return einops.rearrange(small, "(row col) c h w -> c (row h) (col w)", col=3)
 
 # %% a loop
 def einops_figure_9(arr):
@@ -42,13 +80,53 @@ def einops_figure_9(arr):
         most = np.maximum(most, picture)
     return most
 
+# %% numpy
+def einops_figure_9(arr):
+    return np.amax(arr, axis=0)
+
+# %% numpy
+def einops_figure_10(arr):
+    return np.concatenate(list(arr.max(axis=1)), axis=1)
+
+# %% two steps
+def einops_figure_10(arr):
+    grey = einops.reduce(arr, "b c h w -> b h w", "max")
+    return einops.rearrange(grey, "b h w -> h (b w)")
+
+# %% numpy
+def einops_figure_11(arr):
+    return arr[0].repeat(2, axis=-1).repeat(2, axis=-2)
+
+# %% the Kronecker product
+def einops_figure_11(arr):
+    return np.kron(arr[0], np.ones((1, 2, 2), arr.dtype))
+
+# %% reshape and mean
+def einops_figure_12(arr):
+    b, c, h, w = arr.shape
+    small = arr.reshape(b, c, h // 10, 10, w // 10, 10).mean((3, 5))
+    return np.concatenate(list(small), axis=2)
+
+# %% two reductions
+def einops_figure_12(arr):
+    low = einops.reduce(arr, "b c (h h10) w -> b c h w", "mean", h10=10)
+    return einops.reduce(low, "b c h (w w10) -> c h (b w)", "mean", w10=10)
+
 # %% by hand
 def rearrange_1():
     return torch.tensor([[3, 4], [5, 6], [7, 8]], dtype=torch.int32)
 
+# %% rows and columns
+def rearrange_1():
+    return 3 + 2 * torch.arange(3)[:, None] + torch.arange(2)
+
 # %% view
 def rearrange_2():
     return torch.arange(1, 7).view(2, 3)
+
+# %% stack
+def rearrange_2():
+    return torch.stack([torch.arange(1, 4), torch.arange(4, 7)])
 
 # %% a loop
 def temperatures_average(temps):
@@ -62,11 +140,21 @@ def temperatures_average(temps):
 def temperatures_differences(temps):
     return temps - temps.reshape(-1, 7).mean(1).repeat_interleave(7)
 
+# %% the mean of each row, repeated by expand
+def temperatures_differences(temps):
+    weeks = einops.rearrange(temps, "(w d) -> w d", d=7)
+    mean = einops.reduce(weeks, "w d -> w 1", "mean")
+    return einops.rearrange(weeks - mean, "w d -> (w d)")
+
 # %% reduce with torch's function
 def temperatures_normalized(temps):
     weeks = einops.rearrange(temps, "(w d) -> w d", d=7)
     std, mean = torch.std_mean(weeks, dim=1, keepdim=True)
     return ((weeks - mean) / std).flatten()
+
+# %% a loop
+def temperatures_normalized(temps):
+    return torch.cat([(week - week.mean()) / week.std() for week in temps.split(7)])
 
 # %% by the formula
 def normalize_rows(matrix):
@@ -110,6 +198,11 @@ def sample_distribution(probs, n):
 def classifier_accuracy(scores, true_classes):
     return (scores.argmax(1) == true_classes).sum().item() / len(scores)
 
+# %% a loop
+def classifier_accuracy(scores, true_classes):
+    hits = [int(row.argmax()) == int(true) for row, true in zip(scores, true_classes)]
+    return torch.tensor(hits).float().mean()
+
 # %% a tensor
 def total_price_indexing(prices, items):
     return prices[items].sum()
@@ -132,6 +225,10 @@ def gather_2d(matrix, indexes):
 # %% take_along_dim
 def total_price_gather(prices, items):
     return prices.take_along_dim(items).sum().item()
+
+# %% along an axis that was added
+def total_price_gather(prices, items):
+    return float(prices[None].gather(1, items[None]).sum())
 
 # %% unbind
 def integer_array_indexing(matrix, coords):
@@ -162,6 +259,11 @@ def batched_softmax(matrix):
 # %% torch's function
 def batched_logsoftmax(matrix):
     return matrix.log_softmax(-1)
+
+# %% from the softmax's parts
+def batched_logsoftmax(matrix):
+    shifted = matrix - einops.reduce(matrix, "b n -> b 1", "max")
+    return shifted - shifted.exp().sum(dim=1, keepdim=True).log()
 
 # %% gather
 def batched_cross_entropy_loss(logits, true_labels):
@@ -195,18 +297,38 @@ def collect_columns(matrix, column_indexes):
 def einsum_trace(mat):
     return np.trace(mat)
 
+# %% a loop
+def einsum_trace(mat):
+    return sum(mat[i, i] for i in range(len(mat)))
+
 # %% numpy's einsum
 def einsum_mv(mat, vec):
     return np.einsum("ij,j->i", mat, vec)
+
+# %% a loop
+def einsum_mv(mat, vec):
+    return np.array([np.dot(row, vec) for row in mat])
 
 # %% matmul
 def einsum_mm(mat1, mat2):
     return mat1 @ mat2
 
+# %% broadcasting
+def einsum_mm(mat1, mat2):
+    return (mat1[:, :, None] * mat2[None, :, :]).sum(axis=1)
+
 # %% a float
 def einsum_inner(vec1, vec2):
     return float(np.dot(vec1, vec2))
 
+# %% a loop
+def einsum_inner(vec1, vec2):
+    return sum(a * b for a, b in zip(vec1, vec2))
+
 # %% broadcasting
 def einsum_outer(vec1, vec2):
     return vec1[:, None] * vec2[None, :]
+
+# %% numpy
+def einsum_outer(vec1, vec2):
+    return np.outer(vec1, vec2)

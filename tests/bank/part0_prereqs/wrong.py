@@ -16,6 +16,10 @@ def einops_figure_1(arr):
 def einops_figure_1(arr):
     return einops.rearrange(arr, "b h w -> (b h) w")
 
+# %% the channels are stacked too; they stay an axis of their own, in front
+def einops_figure_1(arr):
+    return einops.rearrange(arr, "b c h w -> (b c h) w")
+
 # %% each row is doubled, which stretches the picture
 def einops_figure_2(arr):
     return einops.repeat(arr[0], "c h w -> c (h 2) w")
@@ -24,9 +28,41 @@ def einops_figure_2(arr):
 def einops_figure_2(arr):
     return einops.repeat(arr, "b c h w -> b c (2 h) w")
 
+# %% these are the first two pictures; show the first one twice
+def einops_figure_2(arr):
+    return einops.rearrange(arr[:2], "b c h w -> c (b h) w")
+
+# %% the copies stand side by side, not above each other
+def einops_figure_2(arr):
+    return np.concatenate([arr[0], arr[0]], axis=2)
+
+# %% the shape is (6, 2, 3); it must be (3, 4, 3)
+def einops_figure_2(arr):
+    return np.concatenate([arr[0], arr[0]])
+
+# %% the channels come last; a picture is (3, height, width)
+def einops_figure_2(arr):
+    return einops.repeat(arr[0], "c h w -> (2 h) w c")
+
 # %% each column is doubled
 def einops_figure_3(arr):
     return einops.repeat(arr[0:2], "b c h w -> c (b h) (w 2)")
+
+# %% the two pictures stand side by side and their copies below
+def einops_figure_3(arr):
+    return einops.repeat(arr[0:2], "b c h w -> c (2 h) (b w)")
+
+# %% the rows of the two pictures are interleaved: the picture must vary slower than its rows
+def einops_figure_3(arr):
+    return einops.repeat(arr[0:2], "b c h w -> c (h b) (2 w)")
+
+# %% the two pictures are stacked, but each stands there only once
+def einops_figure_3(arr):
+    return einops.rearrange(arr[0:2], "b c h w -> c (b h) w")
+
+# %% all six pictures are there; take only the first two, arr[0:2]
+def einops_figure_3(arr):
+    return einops.repeat(arr, "b c h w -> c (b h) (2 w)")
 
 # %% stands there twice instead of being stretched
 def einops_figure_4(arr):
@@ -36,9 +72,37 @@ def einops_figure_4(arr):
 def einops_figure_4(arr):
     return einops.repeat(arr[0], "c h w -> c (h 4) w")
 
+# %% stretched in width, not in height
+def einops_figure_4(arr):
+    return einops.repeat(arr[0], "c h w -> c h (w 2)")
+
+# %% stretched both ways; only the height shall double
+def einops_figure_4(arr):
+    return einops.repeat(arr[0], "c h w -> c (h 2) (w 2)")
+
+# %% all pictures are treated; take only the first, arr[0]
+def einops_figure_4(arr):
+    return einops.repeat(arr, "b c h w -> b c (h 2) w")
+
 # %% the columns of the three channels are interleaved
 def einops_figure_5(arr):
     return einops.rearrange(arr[0], "c h w -> h (w c)")
+
+# %% the channels stand above each other, not side by side
+def einops_figure_5(arr):
+    return einops.rearrange(arr[0], "c h w -> (c h) w")
+
+# %% the whole is still an axis of its own in front; a grey picture is (height, width)
+def einops_figure_5(arr):
+    return einops.rearrange(arr[0], "c h w -> 1 h (c w)")
+
+# %% three times the grey picture of all channels; each channel shall stand there once
+def einops_figure_5(arr):
+    return einops.repeat(einops.reduce(arr[0], "c h w -> h w", "mean"), "h w -> h (3 w)")
+
+# %% all pictures are treated; take only the first, arr[0]
+def einops_figure_5(arr):
+    return einops.rearrange(arr, "b c h w -> b h (c w)")
 
 # %% run down the columns, 0 2 4 above 1 3 5
 def einops_figure_6(arr):
@@ -52,9 +116,33 @@ def einops_figure_6(arr):
 def einops_figure_6(arr):
     return einops.rearrange(arr, "(b1 b2) c h w -> c (b1 h) (b2 w)", b1=3)
 
+# %% one row of six; the target has two rows of three
+def einops_figure_6(arr):
+    return einops.rearrange(arr, "b c h w -> c h (b w)")
+
+# %% rows or columns of different pictures are interleaved
+def einops_figure_6(arr):
+    return einops.rearrange(arr, "(b1 b2) c h w -> c (h b1) (w b2)", b1=2)
+
 # %% reshape moves no pixel
 def einops_figure_7(arr):
     return arr[1].reshape(3, arr.shape[3], arr.shape[2])
+
+# %% this is digit 0; take the second picture, arr[1]
+def einops_figure_7(arr):
+    return einops.rearrange(arr[0], "c h w -> c w h")
+
+# %% the picture is turned by a quarter; only swap the two axes
+def einops_figure_7(arr):
+    return np.rot90(arr[1], axes=(1, 2))
+
+# %% the channels come last; a picture is (3, height, width)
+def einops_figure_7(arr):
+    return arr[1].T
+
+# %% all pictures are treated; take only the second, arr[1]
+def einops_figure_7(arr):
+    return einops.rearrange(arr, "b c h w -> b c w h")
 
 # %% write (h h2), not (h2 h)
 def einops_figure_8(arr):
@@ -64,21 +152,100 @@ def einops_figure_8(arr):
 def einops_figure_8(arr):
     return einops.reduce(arr, "(b1 b2) c (h h2) (w w2) -> c (b1 h) (b2 w)", "mean", b1=2, h2=2, w2=2)
 
+# %% every second pixel is taken; it must be the largest of each square
+def einops_figure_8(arr):
+    sheet = einops.rearrange(arr, "(b1 b2) c h w -> c (b1 h) (b2 w)", b1=2)
+    return sheet[:, ::2, ::2]
+
+# %% the size is right for two rows of three, but the pictures are at their full size
+def einops_figure_8(arr):
+    return einops.rearrange(arr, "(b1 b2) c h w -> c (b1 h) (b2 w)", b1=2)
+
+# %% the pictures run down the columns; the row must vary slowest in the batch
+def einops_figure_8(arr):
+    pattern = "(b2 b1) c (h h2) (w w2) -> c (b1 h) (b2 w)"
+    return einops.reduce(arr, pattern, "max", b1=2, h2=2, w2=2)
+
 # %% the colour is gone
 def einops_figure_9(arr):
     return arr.max(axis=(0, 1))
+
+# %% the mean over the pictures; of each pixel the largest is wanted
+def einops_figure_9(arr):
+    return arr.mean(0)
+
+# %% the sum over the pictures; of each pixel the largest is wanted
+def einops_figure_9(arr):
+    return einops.reduce(arr, "b c h w -> c h w", "sum")
+
+# %% the largest over the channels of each picture; it must be over the pictures
+def einops_figure_9(arr):
+    return arr.max(axis=1)
+
+# %% the smallest over the pictures; the largest is wanted
+def einops_figure_9(arr):
+    return einops.reduce(arr, "b c h w -> c h w", "min")
 
 # %% the mean of the channels
 def einops_figure_10(arr):
     return einops.reduce(arr, "b c h w -> h (b w)", "mean")
 
+# %% the pictures stand above each other, not side by side
+def einops_figure_10(arr):
+    return einops.reduce(arr, "b c h w -> (b h) w", "max")
+
+# %% the columns of different pictures are interleaved
+def einops_figure_10(arr):
+    return einops.reduce(arr, "b c h w -> h (w b)", "max")
+
+# %% the colour is still there: reduce it away
+def einops_figure_10(arr):
+    return einops.rearrange(arr, "b c h w -> c h (b w)")
+
+# %% this is only the first channel; take the largest of the three
+def einops_figure_10(arr):
+    return einops.rearrange(arr[:, 0], "b h w -> h (b w)")
+
 # %% four copies instead of one picture
 def einops_figure_11(arr):
     return einops.repeat(arr[0], "c h w -> c (2 h) (2 w)")
 
+# %% only the height is stretched
+def einops_figure_11(arr):
+    return einops.repeat(arr[0], "c h w -> c (h 2) w")
+
+# %% only the width is stretched
+def einops_figure_11(arr):
+    return arr[0].repeat(2, axis=2)
+
+# %% all pictures are treated; take only the first, arr[0]
+def einops_figure_11(arr):
+    return einops.repeat(arr, "b c h w -> b c (h 2) (w 2)")
+
+# %% the height is stretched, but the width is copied: (w 2), not (2 w)
+def einops_figure_11(arr):
+    return einops.repeat(arr[0], "c h w -> c (h 2) (2 w)")
+
 # %% the mean of pixels that are far apart
 def einops_figure_12(arr):
     return einops.reduce(arr, "b c (h10 h) (w10 w) -> c h (b w)", "mean", h10=10, w10=10)
+
+# %% each pixel is the largest of its square; it must be the mean
+def einops_figure_12(arr):
+    pattern = "b c (h h10) (w w10) -> c h (b w)"
+    return einops.reduce(arr, pattern, "max", h10=10, w10=10)
+
+# %% every tenth pixel is taken; it must be the mean of each square
+def einops_figure_12(arr):
+    return einops.rearrange(arr[:, :, ::10, ::10], "b c h w -> c h (b w)")
+
+# %% the pictures stand above each other, not side by side
+def einops_figure_12(arr):
+    return einops.reduce(arr, "b c (h h10) (w w10) -> c (b h) w", "mean", h10=10, w10=10)
+
+# %% the shape is (3, 10, 60); it must be (3, 2, 18)
+def einops_figure_12(arr):
+    return einops.reduce(arr, "b c (h h10) (w w10) -> c h (b w)", "mean", h=10, w=10)
 
 # %% 8 is missing
 def rearrange_1():
@@ -88,6 +255,18 @@ def rearrange_1():
 def rearrange_1():
     return einops.rearrange(torch.arange(3, 9), "(w h) -> h w", w=2)
 
+# %% two rows of three; it must be three rows of two
+def rearrange_1():
+    return einops.rearrange(torch.arange(3, 9), "(h w) -> h w", h=2)
+
+# %% the numbers start at 0; arange(start, end) takes both
+def rearrange_1():
+    return einops.rearrange(torch.arange(6), "(h w) -> h w", w=2)
+
+# %% the numbers are right, but still in one row
+def rearrange_1():
+    return torch.arange(3, 9)
+
 # %% they must be integer
 def rearrange_2():
     return torch.tensor([[1.0, 2, 3], [4, 5, 6]])
@@ -96,6 +275,18 @@ def rearrange_2():
 def rearrange_2():
     return np.arange(1, 7).reshape(2, 3)
 
+# %% the numbers run down the columns
+def rearrange_2():
+    return einops.rearrange(torch.arange(1, 7), "(w h) -> h w", h=2)
+
+# %% three rows of two; it must be two rows of three
+def rearrange_2():
+    return einops.rearrange(torch.arange(1, 7), "(h w) -> h w", w=2)
+
+# %% the numbers are right, but still in one row
+def rearrange_2():
+    return torch.arange(1, 7)
+
 # %% the days of a week are neighbours
 def temperatures_average(temps):
     return einops.reduce(temps, "(days weeks) -> weeks", "mean", days=7)
@@ -103,6 +294,22 @@ def temperatures_average(temps):
 # %% each day of the week over all weeks
 def temperatures_average(temps):
     return temps.view(-1, 7).mean(dim=0)
+
+# %% this is the sum of each week, not its mean
+def temperatures_average(temps):
+    return einops.reduce(temps, "(w d) -> w", "sum", d=7)
+
+# %% this is the mean of all days; there must be one number for each week
+def temperatures_average(temps):
+    return temps.mean()
+
+# %% the shape is (2,); it must be (1,)
+def temperatures_average(temps):
+    return torch.stack([temps[:7].mean(), temps[7:].mean()])
+
+# %% this has one number for each day; there must be one for each week
+def temperatures_average(temps):
+    return temps.view(-1, 7).mean(1).repeat_interleave(7)
 
 # %% mean of its own week
 def temperatures_differences(temps):
@@ -121,6 +328,15 @@ def temperatures_differences(temps):
 def temperatures_differences(temps):
     return temps - temperatures_average(temps)
 
+# %% the mean of each day of the week over all weeks is subtracted
+def temperatures_differences(temps):
+    weeks = temps.view(-1, 7)
+    return (weeks - weeks.mean(0)).flatten()
+
+# %% these are the means, one for each day; subtract them from the days
+def temperatures_differences(temps):
+    return temperatures_average(temps).repeat_interleave(7)
+
 # %% with 7 in the denominator
 def temperatures_normalized(temps):
     weeks = temps.view(-1, 7)
@@ -130,6 +346,29 @@ def temperatures_normalized(temps):
 def temperatures_normalized(temps):
     weeks = temps.view(-1, 7)
     return ((weeks - weeks.mean(1, keepdim=True)) / weeks.var(1, keepdim=True)).flatten()
+
+# %% mean and deviation of all days are used; each week has its own
+def temperatures_normalized(temps):
+    return (temps - temps.mean()) / temps.std()
+
+# %% the mean of the week is not subtracted
+def temperatures_normalized(temps):
+    weeks = temps.view(-1, 7)
+    return (weeks / weeks.std(1, keepdim=True)).flatten()
+
+# %% days get the deviations of the two weeks in turn: in (a b) the week must vary slowest
+def temperatures_normalized(temps):
+    std = temps.view(-1, 7).std(1)
+    return temperatures_differences(temps) / std.repeat(7)
+
+# %% the weeks are still an axis of their own; lay them end to end
+def temperatures_normalized(temps):
+    weeks = temps.view(-1, 7)
+    return (weeks - weeks.mean(1, keepdim=True)) / weeks.std(1, keepdim=True)
+
+# %% these are the differences, not yet divided by the deviation
+def temperatures_normalized(temps):
+    return temperatures_differences(temps)
 
 # %% keepdim=True
 def normalize_rows(matrix):
@@ -148,6 +387,14 @@ def normalize_rows(matrix):
     matrix /= matrix.norm(dim=1, keepdim=True)
     return matrix
 
+# %% divided by the sum of the row; its length is the root of its sum of squares
+def normalize_rows(matrix):
+    return matrix / matrix.sum(1, keepdim=True)
+
+# %% divided by the length of the whole matrix; each row has its own
+def normalize_rows(matrix):
+    return matrix / matrix.norm()
+
 # %% divide them by the lengths of both rows
 def cos_sim_matrix(matrix):
     return matrix @ matrix.T
@@ -160,6 +407,20 @@ def cos_sim_matrix(matrix):
 # %% that of columns
 def cos_sim_matrix(matrix):
     unit = normalize_rows(matrix)
+    return unit.T @ unit
+
+# %% only one of the two rows is divided by its length
+def cos_sim_matrix(matrix):
+    return normalize_rows(matrix) @ matrix.T
+
+# %% the second factor must be transposed, that rows meet rows
+def cos_sim_matrix(matrix):
+    unit = normalize_rows(matrix)
+    return unit @ unit
+
+# %% these are the similarities of the columns, not of the rows
+def cos_sim_matrix(matrix):
+    unit = matrix / matrix.norm(dim=0)
     return unit.T @ unit
 
 # %% outcomes are numbered the other way round
@@ -190,13 +451,13 @@ def sample_distribution(probs, n):
 def sample_distribution(probs, n):
     (torch.rand(n, 1) > probs.cumsum(0)).sum(1)
 
-# %% the share of wrong answers
-def classifier_accuracy(scores, true_classes):
-    return (scores.argmax(dim=1) != true_classes).float().mean()
-
 # %% a draw each
 def sample_distribution(probs, n):
     return torch.rand(n, 1) > probs.cumsum(0)
+
+# %% the share of wrong answers
+def classifier_accuracy(scores, true_classes):
+    return (scores.argmax(dim=1) != true_classes).float().mean()
 
 # %% take argmax along the classes
 def classifier_accuracy(scores, true_classes):
@@ -206,6 +467,22 @@ def classifier_accuracy(scores, true_classes):
 def classifier_accuracy(scores, true_classes):
     return (scores.argmax(dim=1) == true_classes).float().sum()
 
+# %% these are the single answers; their share is wanted
+def classifier_accuracy(scores, true_classes):
+    return scores.argmax(dim=1) == true_classes
+
+# %% this is in percent; the share lies between 0 and 1
+def classifier_accuracy(scores, true_classes):
+    return 100 * (scores.argmax(dim=1) == true_classes).float().mean()
+
+# %% mean(): could not infer output dtype
+def classifier_accuracy(scores, true_classes):
+    return (scores.argmax(dim=1) == true_classes).mean()
+
+# %% divided by 3, however many rows there are
+def classifier_accuracy(scores, true_classes):
+    return (scores.argmax(dim=1) == true_classes).sum() / 3
+
 # %% paid only once
 def total_price_indexing(prices, items):
     return prices[items.unique()].sum().item()
@@ -213,6 +490,24 @@ def total_price_indexing(prices, items):
 # %% their sum is wanted
 def total_price_indexing(prices, items):
     return prices[items]
+
+# %% this is the sum of all prices, whatever was bought
+def total_price_indexing(prices, items):
+    return prices.sum().item()
+
+# %% this is the sum of the article numbers, not of their prices
+def total_price_indexing(prices, items):
+    return items.sum().item()
+
+# %% this is the mean price; the sum is wanted
+def total_price_indexing(prices, items):
+    return prices[items].mean().item()
+
+# %% what is bought several times is paid only once
+def total_price_indexing(prices, items):
+    bought = torch.zeros(len(prices), dtype=torch.bool)
+    bought[items] = True
+    return prices[bought].sum().item()
 
 # %% indexes has 2 rows and matrix has 3, where torch's gather says nothing
 def gather_2d(matrix, indexes):
@@ -222,9 +517,50 @@ def gather_2d(matrix, indexes):
 def gather_2d(matrix, indexes):
     return matrix.gather(0, indexes)
 
+# %% each row takes the indexes of all rows; matrix[:, indexes] is not gather
+def gather_2d(matrix, indexes):
+    assert matrix.ndim == indexes.ndim == 2 and len(matrix) == len(indexes)
+    return matrix[:, indexes]
+
+# %% these are whole rows; each index shall choose one number of its own row
+def gather_2d(matrix, indexes):
+    assert matrix.ndim == indexes.ndim == 2 and len(matrix) == len(indexes)
+    return matrix[indexes]
+
+# %% scattered instead of gathered: out[i, j] = matrix[i, indexes[i, j]]
+def gather_2d(matrix, indexes):
+    assert matrix.ndim == indexes.ndim == 2 and len(matrix) == len(indexes)
+    return torch.zeros(matrix.shape).scatter(1, indexes, matrix)
+
+# %% only the numbers of rows must agree; a row may take any number of columns
+def gather_2d(matrix, indexes):
+    assert matrix.shape == indexes.shape
+    return matrix.gather(1, indexes)
+
+# %% no error, though indexes has 2 rows and matrix has 3
+def gather_2d(matrix, indexes):
+    assert matrix.ndim == 2 and indexes.ndim == 2
+    return matrix.gather(1, indexes)
+
 # %% Index tensor must have the same number of dimensions
 def total_price_gather(prices, items):
     return prices[None].gather(1, items).sum().item()
+
+# %% these are the single prices; their sum is wanted
+def total_price_gather(prices, items):
+    return prices.gather(0, items)
+
+# %% what is bought several times is paid only once
+def total_price_gather(prices, items):
+    return prices.gather(0, items.unique()).sum().item()
+
+# %% this is the mean price; the sum is wanted
+def total_price_gather(prices, items):
+    return prices.gather(0, items).mean().item()
+
+# %% Dimension out of range (expected to be in range of [-1, 0], but got 1)
+def total_price_gather(prices, items):
+    return prices.gather(1, items).sum().item()
 
 # %% one array of indexes chooses along axis 0 only
 def integer_array_indexing(matrix, coords):
@@ -238,6 +574,18 @@ def integer_array_indexing(matrix, coords):
 def integer_array_indexing(matrix, coords):
     rows, cols = coords.T
     return matrix[rows, cols]
+
+# %% this is every row with every column; the two lists of indexes must go together
+def integer_array_indexing(matrix, coords):
+    return matrix[coords[:, 0]][:, coords[:, 1]]
+
+# %% the shape is (5, 2); it must be (5,)
+def integer_array_indexing(matrix, coords):
+    return matrix[coords[:, 0], coords[:, 1]]
+
+# %% too many indices for tensor of dimension 2
+def integer_array_indexing(matrix, coords):
+    return matrix[tuple(coords)]
 
 # %% subtract the largest of the row first
 def batched_logsumexp(matrix):
@@ -283,6 +631,24 @@ def batched_softmax(matrix):
 def batched_softmax(matrix):
     return torch.softmax(matrix, dim=0)
 
+# %% all numbers together sum to 1; each row must
+def batched_softmax(matrix):
+    exps = (matrix - matrix.max()).exp()
+    return exps / exps.sum()
+
+# %% the largest of the whole matrix is subtracted; each row needs its own largest
+def batched_softmax(matrix):
+    exps = (matrix - matrix.max()).exp()
+    return exps / exps.sum(1, keepdim=True)
+
+# %% the exponentials are divided by the largest of the row; divide by the sum
+def batched_softmax(matrix):
+    return (matrix - matrix.max(1, keepdim=True).values).exp()
+
+# %% this is the logarithm of the softmax
+def batched_softmax(matrix):
+    return matrix.log_softmax(1)
+
 # %% rounded to 0
 def batched_logsoftmax(matrix):
     return torch.softmax(matrix, dim=1).log()
@@ -290,6 +656,26 @@ def batched_logsoftmax(matrix):
 # %% give it an axis of length 1
 def batched_logsoftmax(matrix):
     return matrix - torch.logsumexp(matrix, dim=1)
+
+# %% the logarithm of the sum is inf or -inf; use a logsumexp that is stable
+def batched_logsoftmax(matrix):
+    return matrix - matrix.exp().sum(1, keepdim=True).log()
+
+# %% this is the softmax; its logarithm is wanted
+def batched_logsoftmax(matrix):
+    return torch.softmax(matrix, dim=1)
+
+# %% each column is treated by itself; softmax goes along the rows
+def batched_logsoftmax(matrix):
+    return matrix.log_softmax(0)
+
+# %% logsumexp is added; a logarithm of a quotient is a difference
+def batched_logsoftmax(matrix):
+    return matrix + batched_logsumexp(matrix)[:, None]
+
+# %% the largest of the row is subtracted, but not the logarithm of the sum
+def batched_logsoftmax(matrix):
+    return matrix - matrix.max(1, keepdim=True).values
 
 # %% the loss is its negative
 def batched_cross_entropy_loss(logits, true_labels):
@@ -308,9 +694,50 @@ def batched_cross_entropy_loss(logits, true_labels):
 def batched_cross_entropy_loss(logits, true_labels):
     return torch.nn.functional.cross_entropy(logits, true_labels)
 
+# %% this is the logarithm of a softmax that was rounded to 0; use the log softmax
+def batched_cross_entropy_loss(logits, true_labels):
+    probs = batched_softmax(logits)
+    return -probs[torch.arange(len(logits)), true_labels].log()
+
+# %% this is the probability of the true class; the loss is minus its logarithm
+def batched_cross_entropy_loss(logits, true_labels):
+    return batched_softmax(logits)[torch.arange(len(logits)), true_labels]
+
+# %% these are the negative logits of the true class; take the log softmax first
+def batched_cross_entropy_loss(logits, true_labels):
+    return -logits[torch.arange(len(logits)), true_labels]
+
+# %% this is the loss of the most likely class; take the true one
+def batched_cross_entropy_loss(logits, true_labels):
+    return -batched_logsoftmax(logits).max(1).values
+
 # %% these are columns
 def collect_rows(matrix, row_indexes):
     return matrix[:, row_indexes]
+
+# %% these are the single numbers at the places (i, indexes[i])
+def collect_rows(matrix, row_indexes):
+    return matrix[torch.arange(len(row_indexes)), row_indexes]
+
+# %% the rows lie on their side: the result must be the transpose
+def collect_rows(matrix, row_indexes):
+    return matrix[row_indexes].T
+
+# %% the shape is (2, 3); it must be (3, 3)
+def collect_rows(matrix, row_indexes):
+    return matrix[row_indexes.unique()]
+
+# %% the values are right but stand in the wrong places
+def collect_rows(matrix, row_indexes):
+    return matrix[row_indexes.sort().values]
+
+# %% the shape is (1, 3); it must be (3, 3)
+def collect_rows(matrix, row_indexes):
+    return matrix[row_indexes.bool()]
+
+# %% Index tensor must have the same number of dimensions as input tensor
+def collect_rows(matrix, row_indexes):
+    return matrix.gather(0, row_indexes)
 
 # %% these are rows
 def collect_columns(matrix, column_indexes):
@@ -320,6 +747,22 @@ def collect_columns(matrix, column_indexes):
 def collect_columns(matrix, column_indexes):
     return torch.stack([matrix[:, i] for i in column_indexes])
 
+# %% these are the single numbers at the places (i, indexes[i])
+def collect_columns(matrix, column_indexes):
+    return matrix[torch.arange(len(column_indexes)), column_indexes]
+
+# %% the values are right but stand in the wrong places
+def collect_columns(matrix, column_indexes):
+    return matrix[:, column_indexes.sort().values]
+
+# %% the columns lie on their side: the result must be the transpose
+def collect_columns(matrix, column_indexes):
+    return matrix.T[column_indexes]
+
+# %% the shape is (3,); it must be (3, 3)
+def collect_columns(matrix, column_indexes):
+    return matrix[:, column_indexes.tolist()[0]]
+
 # %% must contain '->'
 def einsum_trace(mat):
     return einops.einsum(mat, "i i")
@@ -327,6 +770,18 @@ def einsum_trace(mat):
 # %% stays on the diagonal
 def einsum_trace(mat):
     return einops.einsum(mat, "i j ->")
+
+# %% this is the diagonal; its sum is wanted: no letter after the arrow
+def einsum_trace(mat):
+    return np.diag(mat)
+
+# %% these are the sums of the rows
+def einsum_trace(mat):
+    return einops.einsum(mat, "i j -> i")
+
+# %% this is the other diagonal
+def einsum_trace(mat):
+    return np.trace(mat[:, ::-1])
 
 # %% product with the transpose
 def einsum_mv(mat, vec):
@@ -336,6 +791,22 @@ def einsum_mv(mat, vec):
 def einsum_mv(mat, vec):
     return einops.einsum(mat, vec, "i j, j -> i j")
 
+# %% everything is summed; one number for each row
+def einsum_mv(mat, vec):
+    return einops.einsum(mat, vec, "i j, j ->")
+
+# %% the matrix is summed alone, for no letter is shared
+def einsum_mv(mat, vec):
+    return einops.einsum(mat, vec, "i j, k -> i")
+
+# %% the rows are multiplied by the vector's numbers, and not summed
+def einsum_mv(mat, vec):
+    return mat * vec[:, None]
+
+# %% Unknown axis i on right side of einsum ij, j -> i.
+def einsum_mv(mat, vec):
+    return einops.einsum(mat, vec, "ij, j -> i")
+
 # %% first the rows of mat1
 def einsum_mm(mat1, mat2):
     return einops.einsum(mat1, mat2, "i j, j k -> k i")
@@ -344,9 +815,45 @@ def einsum_mm(mat1, mat2):
 def einsum_mm(mat1, mat2):
     return mat1 * mat2
 
+# %% the factors are in the wrong order: mat2 times mat1
+def einsum_mm(mat1, mat2):
+    return mat2 @ mat1
+
+# %% the first matrix is transposed: the shared letter must be its second
+def einsum_mm(mat1, mat2):
+    return einops.einsum(mat1, mat2, "j i, j k -> i k")
+
+# %% the second matrix is transposed: the shared letter must be its first
+def einsum_mm(mat1, mat2):
+    return einops.einsum(mat1, mat2, "i j, k j -> i k")
+
+# %% the products are not summed: the shared letter must not stand after the arrow
+def einsum_mm(mat1, mat2):
+    return einops.einsum(mat1, mat2, "i j, j k -> i j k")
+
 # %% both vectors need the same letter
 def einsum_inner(vec1, vec2):
     return einops.einsum(vec1, vec2, "i, j ->")
+
+# %% the products are not summed: no letter after the arrow
+def einsum_inner(vec1, vec2):
+    return einops.einsum(vec1, vec2, "i, i -> i")
+
+# %% this is the outer product
+def einsum_inner(vec1, vec2):
+    return einops.einsum(vec1, vec2, "i, j -> i j")
+
+# %% Einsum pattern must contain '->'.
+def einsum_inner(vec1, vec2):
+    return einops.einsum(vec1, vec2, "i, i")
+
+# %% this is the product of vec1 with itself
+def einsum_inner(vec1, vec2):
+    return einops.einsum(vec1, vec1, "i, i ->")
+
+# %% this is the sum of vec1 alone
+def einsum_inner(vec1, vec2):
+    return einops.einsum(vec1, "i ->")
 
 # %% first the letter of vec1
 def einsum_outer(vec1, vec2):
@@ -355,3 +862,19 @@ def einsum_outer(vec1, vec2):
 # %% is a return statement missing?
 def einsum_outer(vec1, vec2):
     einops.einsum(vec1, vec2, "i, j -> i j")
+
+# %% the vectors share a letter, so number meets number; each needs a letter of its own
+def einsum_outer(vec1, vec2):
+    return einops.einsum(vec1, vec2, "i, i -> i")
+
+# %% this is the inner product
+def einsum_outer(vec1, vec2):
+    return vec1 @ vec2
+
+# %% everything is summed: both letters must stand after the arrow
+def einsum_outer(vec1, vec2):
+    return einops.einsum(vec1, vec2, "i, j ->")
+
+# %% the result is transposed: after the arrow, first the letter of vec1
+def einsum_outer(vec1, vec2):
+    return vec1[None] * vec2[:, None]

@@ -1,0 +1,164 @@
+"""Fetch files once into a folder: with progress, resumed, checked, by one process at a time.
+
+A file is in its place only when its checksum is right. What a broken fetch leaves is a file
+`NAME.part`, from which the next one goes on.
+"""
+
+import errno
+import functools
+import logging
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import pooch
+
+# After so many seconds without an answer the lab goes on without a network; a host that has
+# answered may pause for longer.
+PATIENCE_S = 5
+_PAUSE_S = 30
+_N_TRIES = 4
+_BUSY = (429, 502, 503, 504)
+
+
+class Unreachable(Exception):
+    """Why data can't be fetched, in a few words."""
+
+
+def is_offline() -> bool:
+    """Tell whether the learner wants no network (`ARENA_LAB_OFFLINE=1`)."""
+    return os.environ.get("ARENA_LAB_OFFLINE", "") not in ("", "0")
+
+
+def fetch(folder: Path, host: str, files: Mapping[str, str | None]) -> list[Path]:
+    """Give the paths of files (name: sha256) in a folder, fetched where they are not there.
+
+    Args:
+        folder: Where they are kept; below ARENA_LAB_DATA_MIRROR they have a folder of its name.
+        host: The address that the names are appended to where there is no mirror.
+        files: A name with None is taken as it comes.
+
+    Raises:
+        Unreachable: There is no network, the host refuses, what it sent is wrong, or the disk is
+            full; the message says which.
+    """
+    import pooch
+
+    mirror = os.environ.get("ARENA_LAB_DATA_MIRROR")
+    base = f"{mirror.rstrip('/')}/{folder.name}/" if mirror else host
+    store = pooch.create(folder, base, registry=dict(files))
+    pooch.get_logger().setLevel(logging.ERROR)
+    try:
+        if any(not _is_good(store, name) for name in files):
+            _fetch_missing(store, base)
+    except (OSError, ValueError) as error:  # what requests raises; a wrong checksum
+        raise Unreachable(_reason(error, base)) from None
+    return [folder / name for name in files]
+
+
+def _is_good(store: "pooch.Pooch", name: str) -> bool:
+    import pooch
+
+    path = store.abspath / name
+    checksum = store.registry[name]
+    return path.exists() and (checksum is None or pooch.file_hash(path) == checksum)
+
+
+def _fetch_missing(store: "pooch.Pooch", base: str) -> None:
+    from filelock import FileLock
+
+    store.abspath.mkdir(parents=True, exist_ok=True)
+    # The kernel drops the lock with its process: a fetch that was killed bars nobody.
+    with FileLock(store.abspath / ".lock"):
+        missing = [name for name in store.registry if not _is_good(store, name)]
+        if missing and is_offline():
+            raise Unreachable("ARENA_LAB_OFFLINE is set")
+        reason = _why_unreachable(base + missing[0]) if missing else ""
+        if reason:
+            raise Unreachable(reason)
+        for name in missing:
+            store.fetch(name, downloader=_download)
+
+
+def _download(url: str, output_file: str, store: "pooch.Pooch") -> None:
+    """Fetch a file for pooch, again from where it broke off as long as more of it comes."""
+    import requests
+
+    part = store.abspath / (url.rsplit("/", 1)[-1] + ".part")
+    for tries_left in reversed(range(_N_TRIES)):
+        try:
+            _continue(url, part)
+            break
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            if not tries_left:
+                raise
+        except requests.HTTPError as error:
+            busy = error.response is not None and error.response.status_code in _BUSY
+            if not tries_left or not busy:
+                raise
+        time.sleep(0.5 * (_N_TRIES - tries_left))
+    shutil.move(part, output_file)
+
+
+def _continue(url: str, part: Path) -> None:
+    """Append to a part what is missing of it, with a progress bar."""
+    import requests
+    from tqdm.auto import tqdm
+
+    n_there = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={n_there}-"} if n_there else {}
+    with requests.get(url, headers=headers, stream=True, timeout=(PATIENCE_S, _PAUSE_S)) as answer:
+        if answer.status_code == requests.codes.requested_range_not_satisfiable:
+            part.unlink()  # it was longer than the file, or all of it and wrong
+            return _continue(url, part)
+        answer.raise_for_status()
+        goes_on = answer.status_code == requests.codes.partial_content
+        n_there = n_there if goes_on else 0
+        total = n_there + int(answer.headers.get("Content-Length", 0))
+        with (
+            open(part, "ab" if goes_on else "wb") as file,
+            tqdm(total=total, initial=n_there, unit="B", unit_scale=True, desc=part.stem) as bar,
+        ):
+            for chunk in answer.iter_content(1 << 16):
+                file.write(chunk)
+                bar.update(len(chunk))
+
+
+@functools.cache
+def _why_unreachable(url: str) -> str:
+    """Ask once a session whether the host answers; give "" or the reason why not."""
+    import requests
+
+    try:  # not HEAD: a signed address that a host redirects to is for GET alone
+        with requests.get(url, timeout=PATIENCE_S, stream=True) as response:
+            if response.status_code not in _BUSY:
+                response.raise_for_status()
+    except OSError as error:
+        return _reason(error, url)
+    return ""
+
+
+def _reason(error: Exception, url: str) -> str:
+    import requests
+
+    host = urlsplit(url).netloc
+    if isinstance(error, requests.Timeout):
+        return f"{host} does not answer"
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"{host} answers {error.response.status_code}"
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"the certificate of {host} is not trusted: REQUESTS_CA_BUNDLE names your network's"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return f"{host} broke off; the next try goes on from there"
+    if isinstance(error, requests.ConnectionError):
+        return f"no connection to {host}"
+    if isinstance(error, ValueError):
+        return f"what {host} sent has a wrong checksum"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full; ARENA_LAB_DATA names a place with more room"
+    return str(error)

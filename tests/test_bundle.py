@@ -1,0 +1,144 @@
+"""./inv bundle and unbundle, with an engine that only keeps what it is given."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arena_lab.paths import ROOT
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+# `save` gives what was loaded last, `run` notes what it is asked for.
+DOCKER = """#!/bin/sh
+case "$1" in
+info) echo '{}';;
+image) [ -e "$STORE/image" ];;
+save) cat "$STORE/image";;
+load) cat > "$STORE/image";;
+run) echo "$@" >> "$STORE/runs";;
+esac
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Callable[[str], tuple[Path, Run]]:
+    """Make a machine with a checkout, and give its folder and how to run ./inv's commands there."""
+
+    def make(name: str) -> tuple[Path, Run]:
+        folder = tmp_path / name
+        course = folder / "checkout"
+        (course / "chapter9" / "exercises" / "toys").mkdir(parents=True)
+        (course / "README.md").write_text("the course\n")
+        (course / "chapter9" / "exercises" / "toys" / "answers.py").write_text("mine\n")
+        for command in (["init", "-q"], ["add", "."]):
+            subprocess.run(["git", *command], cwd=course, check=True)
+        tools = folder / "bin"
+        tools.mkdir()
+        (tools / "docker").write_text(DOCKER)
+        (tools / "docker").chmod(0o755)
+
+        def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+            inherited = {k: v for k, v in os.environ.items() if not k.startswith("ARENA_LAB")}
+            return subprocess.run(
+                [sys.executable, "-S", "-m", "arena_lab.compose", *arguments],
+                env={
+                    **inherited,
+                    "PATH": f"{tools}:/usr/bin:/bin",
+                    "PYTHONPATH": str(ROOT),
+                    "ARENA_LAB_ROOT": str(course),
+                    "STORE": str(folder),
+                },
+                cwd=course,
+                capture_output=True,
+                text=True,
+            )
+
+        return course, run
+
+    return make
+
+
+@pytest.fixture
+def packed(machine, tmp_path: Path) -> Path:
+    """A bundle of a machine with an image and a data set."""
+    course, run = machine("here")
+    (course.parent / "image").write_bytes(bytes(range(256)) * 5000)
+    data = course / ".lab" / "data" / "mnist"
+    data.mkdir(parents=True)
+    (data / "train.gz").write_bytes(b"digits")
+    (data / "test.gz.part").write_bytes(b"half")
+    done = run("bundle", str(tmp_path / "bundle.zip"))
+    assert done.returncode == 0, done.stderr
+    assert "1 files of data" in done.stdout
+    return tmp_path / "bundle.zip"
+
+
+def test_bundle_holds_image_data_and_course_without_answers(packed: Path) -> None:
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.namelist() == [
+            "image.tar", "arena-lab/README.md", "data/mnist/train.gz", "SHA256SUMS",
+        ]  # fmt: skip
+
+
+def test_other_machine_gets_image_data_and_starters(machine, packed: Path) -> None:
+    course, run = machine("there")
+    done = run("unbundle", str(packed))
+    assert done.returncode == 0, done.stderr
+    assert (course.parent / "image").read_bytes() == bytes(range(256)) * 5000
+    assert (course / ".lab" / "data" / "mnist" / "train.gz").read_bytes() == b"digits"
+    assert (course.parent / "runs").read_text().rstrip().endswith("invoke starters")
+    assert (course / "chapter9" / "exercises" / "toys" / "answers.py").read_text() == "mine\n"
+
+
+def test_data_that_is_there_already_stays(machine, packed: Path) -> None:
+    course, run = machine("there")
+    kept = course / ".lab" / "data" / "mnist" / "train.gz"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"mine")
+    assert run("unbundle", str(packed)).returncode == 0
+    assert kept.read_bytes() == b"mine"
+
+
+def damage_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 4] ^= 1
+    path.write_bytes(content)
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def swap_a_member(path: Path) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("data/mnist/another.gz", "false")
+
+
+@pytest.mark.parametrize("damage", [damage_a_byte, cut_off, swap_a_member])
+def test_nothing_is_taken_from_a_damaged_bundle(machine, packed: Path, damage) -> None:
+    damage(packed)
+    course, run = machine("there")
+    done = run("unbundle", str(packed))
+    assert done.returncode == 2
+    assert "is no whole bundle" in done.stderr
+    assert "copy it again" in done.stderr
+    assert not (course.parent / "image").exists()
+    assert not (course / ".lab" / "data").exists()
+
+
+def test_bundle_without_an_image_says_how_to_get_one(machine, tmp_path: Path) -> None:
+    _, run = machine("here")
+    done = run("bundle", str(tmp_path / "bundle.zip"))
+    assert (done.returncode, list(tmp_path.glob("*.zip*"))) == (2, [])
+    assert "./inv build" in done.stderr
+
+
+def test_unbundle_names_a_file_that_is_not_there(machine) -> None:
+    _, run = machine("there")
+    done = run("unbundle", "nowhere.zip")
+    assert (done.returncode, done.stderr) == (2, "there is no file nowhere.zip\n")

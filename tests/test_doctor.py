@@ -1,0 +1,378 @@
+"""`./inv doctor`: what it says of machines, by what their own tools said."""
+
+import dataclasses
+import http.server
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+
+from arena_lab import doctor, gpu, inside, machine
+from arena_lab.gpu import Output
+from arena_lab.machine import FAIL, PASS, WARN, Finding, Machine
+from arena_lab.paths import ROOT
+
+GPUS = Path(__file__).parent / "fixtures" / "gpu"
+NONE = Output(127, "")
+
+INFO = {
+    "ServerVersion": "26.1.5",
+    "MemTotal": 16 << 30,
+    "CgroupVersion": "2",
+    "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"],
+    "Warnings": None,
+}
+GOOD = Machine(
+    pythons=("3.11.2", "3.13.5"),
+    docker=Output(0, json.dumps(INFO)),
+    version=Output(0, "Docker version 26.1.5+dfsg1, build a72d7cd"),
+    compose=Output(0, "Docker Compose version 2.26.1-4"),
+    buildx=Output(0, "github.com/docker/buildx 0.13.1+ds1-3"),
+    mounts="/dev/vda1 / ext4 rw,relatime 0 0\nproc /proc proc rw 0 0",
+    reached={"packages": "", "MNIST": ""},
+    skew_s=0.4,
+    docker_free_gb=80.0,
+    token_mode=0o600,
+)
+NOT_RUNNING = (
+    '{"ID":"","Containers":0,"ServerErrors":["Cannot connect to the Docker daemon at '
+    'unix:///var/run/docker.sock. Is the docker daemon running?"],"ClientInfo":{"Debug":false}}'
+)
+NOT_ALLOWED = (
+    '{"ServerErrors":["permission denied while trying to connect to the Docker daemon socket at '
+    'unix:///var/run/docker.sock: dial unix /var/run/docker.sock: connect: permission denied"]}'
+)
+
+
+def found(name: str, **answers: object) -> Finding:
+    """Give what a check finds on a good machine that differs in these answers."""
+    findings = {f.name: f for f in machine.examine(dataclasses.replace(GOOD, **answers))}
+    return findings[name]
+
+
+def info(**changes: object) -> Output:
+    return Output(0, json.dumps({**INFO, **changes}))
+
+
+def test_good_machine_passes_every_check() -> None:
+    findings = list(machine.examine(GOOD))
+    assert [f for f in findings if f.status != PASS] == []
+    assert doctor.status(findings) == 0
+
+
+CASES: dict[str, tuple[str, dict[str, object], str, str, str]] = {
+    # what is wrong: (the check, the answers, the status, part of the reason, part of the mend)
+    "no Python 3.11, but Docker": (
+        "Python", {"pythons": ("3.13.5",)}, WARN, "found 3.13.5", "./inv up",
+    ),
+    "no Python 3.11 and no Docker": (
+        "Python", {"pythons": ("3.9.2",), "docker": NONE}, FAIL, "found 3.9.2", "uv python install",
+    ),
+    "a Mac of Intel's": (
+        "system", {"system": "Darwin", "arch": "x86_64"}, WARN, "no wheels", "./inv up",
+    ),
+    "Windows without WSL": ("system", {"system": "MINGW64_NT-10.0"}, FAIL, "WSL 2", ""),
+    "ARM": ("system", {"arch": "aarch64"}, PASS, "nobody has tested it", ""),
+    "somebody else's folder": (
+        "folder", {"writable": False, "owner": 0}, FAIL, "belongs to user 0", "sudo chown",
+    ),
+    "Windows' disk under WSL": (
+        "folder",
+        {
+            "root": "/mnt/c/Users/you/arena-lab",
+            "kernel": "5.15.167.4-microsoft-standard-WSL2",
+            "mounts": "/dev/sdc / ext4 rw 0 0\nC:\\134 /mnt/c 9p rw,aname=drvfs;path=C:\\ 0 0",
+        },
+        WARN, "Windows' disk", "home folder in WSL",
+    ),
+    "a network disk": (
+        "folder",
+        {"root": "/home/you/lab", "mounts": "/dev/sda1 / ext4 rw 0 0\nnas:/h /home nfs4 rw 0 0"},
+        WARN, "network disk (nfs4)", "home folder",
+    ),
+    "a full disk": ("disk", {"free_gb": 5.0}, FAIL, "needs 8", "make room"),
+    "little memory": ("memory", {"memory_gb": 3.8}, WARN, "training", ""),
+    "too little memory": ("memory", {"memory_gb": 1.9}, FAIL, "need 4", "close programs"),
+    "a half-made .venv": (".venv", {"venv": "unfinished"}, WARN, "broke off", "./inv --list"),
+    "answers that are gone": (
+        "answers", {"missing": ("part2_cnns",)}, WARN, "part2_cnns", "./inv starters",
+    ),
+    "an open token": ("token", {"token_mode": 0o644}, WARN, "mode 644", "chmod 600"),
+    "no Docker": ("Docker", {"docker": NONE}, WARN, "not installed", "https://docs.docker.com"),
+    "Docker that does not run": (
+        "Docker", {"docker": Output(0, NOT_RUNNING)}, WARN, "does not run", "systemctl start",
+    ),
+    "Docker that is for others": (
+        "Docker", {"docker": Output(0, NOT_ALLOWED)}, WARN, "may not use", "usermod -aG docker",
+    ),
+    "Podman": (
+        "Docker", {"version": Output(0, "podman version 4.3.1")}, WARN, "Podman", "BUILDAH_FORMAT",
+    ),
+    "an old Docker": (
+        "Docker", {"docker": info(ServerVersion="20.10.24")}, WARN, "20.10", "update",
+    ),
+    "rootless": (
+        "Docker", {"docker": info(SecurityOptions=["name=rootless"])}, PASS, "rootless", "",
+    ),
+    "no Compose": ("Compose", {"compose": NONE}, WARN, "not there", "docker-compose-plugin"),
+    "the old Compose": (
+        "Compose",
+        {"compose": Output(0, "docker-compose version 1.29.2, build unknown")},
+        WARN, "1.29.2 is the old one", "docker-compose-plugin",
+    ),
+    "no buildx": (
+        "builder",
+        {"buildx": Output(1, "docker: 'buildx' is not a docker command.")},
+        WARN, "not there", "docker-buildx-plugin",
+    ),
+    "no limits under cgroup 1": (
+        "limits",
+        {"docker": info(CgroupVersion="1", SecurityOptions=["name=rootless"])},
+        WARN, "cannot limit memory (cgroup 1)", "unified_cgroup_hierarchy",
+    ),
+    "an engine without the memory controller": (
+        "limits",
+        {"docker": info(Warnings=["WARNING: No memory limit support"])},
+        WARN, "cannot limit memory", "unified_cgroup_hierarchy",
+    ),
+    "a small Docker Desktop": (
+        "limits", {"docker": info(MemTotal=2 << 30)}, WARN, "2.0 GB", "Docker Desktop",
+    ),
+    "no room for an image": (
+        "Docker's disk", {"docker_free_gb": 7.0}, WARN, "needs 20", "docker system prune",
+    ),
+    "a taken port": (
+        "port",
+        {"holder": "port 8888 is taken by process 4711 (python3)"},
+        WARN, "process 4711", "--port",
+    ),
+    "our own lab": ("port", {"holder": "the lab"}, PASS, "serves the lab already", ""),
+    "a proxy for everything": (
+        "proxy", {"settings": {"HTTPS_PROXY": "http://p:3128"}}, WARN, "own addresses", "NO_PROXY",
+    ),
+    "a proxy with exceptions": (
+        "proxy",
+        {"settings": {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "localhost"}},
+        PASS, "not used for this machine", "",
+    ),
+    "no data": (
+        "network",
+        {"reached": {"packages": "", "MNIST": "no connection to a.example"}},
+        WARN, "MNIST (no connection to a.example); smaller sets", ".env.example",
+    ),
+    "no packages, and nothing installed": (
+        "network",
+        {"reached": {"packages": "no connection to p.example"}, "docker": NONE},
+        FAIL, "packages (no connection", "mirror",
+    ),
+    "no packages, but all is installed": (
+        "network",
+        {"reached": {"packages": "no connection"}, "docker": NONE, "venv": "ready"},
+        WARN, "packages (no connection", "mirror",
+    ),
+    "a slow clock": ("clock", {"skew_s": -4000.0}, WARN, "67 minutes behind", "timedatectl"),
+    "a fast clock under WSL": (
+        "clock", {"skew_s": 600.0, "kernel": "5.15-microsoft-WSL2"}, WARN, "ahead", "hwclock -s",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "answers", "status", "reason", "mend"), CASES.values(), ids=CASES)
+def test_each_fault_is_told_with_what_mends_it(
+    name: str, answers: dict[str, object], status: str, reason: str, mend: str
+) -> None:
+    finding = found(name, **answers)
+    assert finding.status == status
+    assert reason in finding.reason
+    assert mend in finding.mend
+    assert status in (PASS, FAIL) or finding.mend or name == "memory"
+    assert "\n" not in finding.reason + finding.mend
+
+
+def evidence(name: str) -> gpu.Evidence:
+    recorded = json.loads((GPUS / name / "machine.json").read_text())
+
+    def output(kind: str) -> Output:
+        path = GPUS / name / f"{kind}.txt"
+        return Output(recorded[kind], path.read_text() if path.exists() else "")
+
+    return gpu.Evidence(
+        output("gpus"),
+        output("capabilities"),
+        docker=json.loads((GPUS / name / "docker-info.json").read_text()),
+        cdi=tuple(path.read_text() for path in (GPUS / name).glob("cdi.*")),
+        has_hook=recorded.get("has_hook", False),
+    )
+
+
+@pytest.mark.parametrize(
+    ("recorded", "gpu_status", "in_container"),
+    [
+        ("none", PASS, None),
+        ("toolkit_without_gpu", WARN, None),
+        ("old_driver", WARN, None),
+        ("driver_not_loaded", WARN, None),
+        ("old_gpu", PASS, None),
+        ("runtime", PASS, PASS),
+        ("cdi_only", PASS, PASS),
+        ("no_toolkit", PASS, WARN),
+        ("cdi_switched_off", PASS, WARN),
+    ],
+)
+def test_gpu_is_judged_for_torch_and_for_the_container(
+    recorded: str, gpu_status: str, in_container: str | None
+) -> None:
+    findings = {
+        f.name: f for f in machine.examine(dataclasses.replace(GOOD, gpu=evidence(recorded)))
+    }
+    inside = findings.get("GPU in the container")
+    assert findings["GPU"].status == gpu_status
+    assert (inside.status if inside else None) == in_container
+
+
+# In the container; that a good one passes is in tests/container
+
+
+@pytest.fixture
+def lab_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout in which nothing runs and nothing is installed."""
+    monkeypatch.setattr(inside, "ROOT", tmp_path)
+    monkeypatch.setattr(inside, "STATE", tmp_path)
+    monkeypatch.setattr(inside, "_PATIENCE_S", 0)
+    monkeypatch.setenv("ARENA_LAB_PORT_INSIDE", "9")
+    (tmp_path / "requirements.txt").write_text("nothing-of-the-kind==1.0 \\\n    --hash=sha256:0\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "mend"),
+    [
+        ("token", "is missing, and nobody could log in", "./inv up"),
+        ("packages", "not of this lock (", "./inv build"),
+        ("JupyterLab", "does not answer", "docker compose logs"),
+        ("notebooks", "nobody can log in", "./inv up"),
+    ],
+)
+def test_each_fault_in_the_container_is_told(
+    lab_of_nobody: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str, mend: str
+) -> None:
+    monkeypatch.setattr(inside, "CHECKS", {name: inside.CHECKS[name]})
+    (finding,) = inside.examine()
+    assert finding.status == FAIL
+    assert reason in finding.reason
+    assert mend in finding.mend
+
+
+def test_open_token_in_the_container_is_a_warning(lab_of_nobody: Path) -> None:
+    (lab_of_nobody / "token").write_text("secret")
+    (lab_of_nobody / "token").chmod(0o640)
+    with pytest.raises(inside._Unfit, match=r"others can read .* \(mode 640\)"):
+        inside.token()
+
+
+# Asking
+
+
+class _Dated(http.server.BaseHTTPRequestHandler):
+    behind_s = 0
+
+    def do_HEAD(self) -> None:
+        self.send_response_only(404)
+        self.send_header("Date", formatdate(time.time() - self.behind_s, usegmt=True))
+        self.end_headers()
+
+
+@pytest.fixture
+def host() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Dated) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_host_that_answers_tells_its_time(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Dated, "behind_s", 3600)
+    reason, skew = machine._reach(host)
+    assert reason == ""
+    assert skew == pytest.approx(3600, abs=5)
+
+
+def test_host_that_does_not_answer_is_named() -> None:
+    assert machine._reach("http://127.0.0.1:9/simple/") == ("no connection to 127.0.0.1", None)
+
+
+def test_nothing_is_asked_of_the_network_when_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARENA_LAB_OFFLINE", "1")
+    assert machine._hosts() == {}
+
+
+def test_mirrors_are_asked_instead_of_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://mirror.example/simple")
+    monkeypatch.setenv("ARENA_LAB_DATA_MIRROR", "https://mirror.example/data")
+    monkeypatch.delenv("ARENA_LAB_OFFLINE", raising=False)
+    assert {url.split("/")[2] for url in machine._hosts().values()} == {"mirror.example"}
+
+
+# The command
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the doctor in a checkout of its own, without an environment and offline."""
+    (tmp_path / ".lab").mkdir()
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-S", "-m", "arena_lab.doctor", *arguments],
+            env={
+                "PATH": "/usr/bin:/bin",
+                "PYTHONPATH": str(ROOT),
+                "ARENA_LAB_ROOT": str(tmp_path),
+                "ARENA_LAB_OFFLINE": "1",
+                "HOME": str(tmp_path),
+            },
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+def test_json_holds_every_finding_and_the_exit_status(run) -> None:
+    done = run("--json")
+    said = json.loads(done.stdout)
+    assert said["status"] == done.returncode
+    assert {"system", "Python", "disk", "Docker", "GPU", "port"} <= {
+        finding["name"] for finding in said["findings"]
+    }
+
+
+def test_fix_closes_an_open_token_and_nothing_else(run, tmp_path: Path) -> None:
+    token = tmp_path / ".lab" / "token"
+    token.write_text("secret")
+    token.chmod(0o644)
+    assert "chmod 600" in run().stdout
+    assert token.stat().st_mode & 0o777 == 0o644
+    assert "mended: others on this machine can read it" in run("--fix").stdout
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert token.read_text() == "secret"
+
+
+def test_fix_that_fails_says_why() -> None:
+    finding = Finding("answers", WARN, "gone", "ls", ("ls", "/nowhere/at/all"))
+    mended = doctor.mend(finding)
+    assert mended.status == WARN
+    assert "mending it failed: ls: cannot access" in mended.reason
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status"), [([PASS], 0), ([PASS, WARN], 1), ([WARN, FAIL, PASS], 2)]
+)
+def test_exit_status_is_that_of_the_worst(statuses: list[str], status: int) -> None:
+    assert doctor.status([Finding("x", s, "") for s in statuses]) == status
