@@ -6,6 +6,8 @@ Nothing is fetched at import. A file whose checksum is wrong is fetched again, n
 import functools
 import gzip
 import hashlib
+import io
+import json
 import logging
 import os
 import shutil
@@ -53,6 +55,11 @@ _CIFAR_NAMES = [  # in the order of the labels
 _WEIGHTS_HOST = "https://download.pytorch.org/models/"
 # torchvision's names end in the first eight digits of the file's sha256.
 _WEIGHTS_FILE = "resnet34-b627a593.pth"
+
+_CELEBA = "datasets/nielsr/CelebA-faces"  # on the Hugging Face hub
+_FACE_SIDE = 64
+_N_FACES_TO_TEST = 10_000
+_GALAXIES = _WITH_THE_LAB / "galaxies.npz"
 
 # Two sets, so that a network that has seen one has not seen the other.
 PHOTOGRAPHS = ("astronaut", "cat", "coffee", "flower", "temple")
@@ -187,6 +194,123 @@ def _crop(photograph: np.ndarray, top: int, left: int, rng: np.random.Generator)
     return np.asarray(crop.resize((32, 32), Image.Resampling.BILINEAR))
 
 
+@dataclass(frozen=True)
+class PicturesWithoutLabels:
+    """Square colour pictures of one kind of thing: uint8 (n, side, side, 3) from 0 to 255."""
+
+    train_images: np.ndarray
+    test_images: np.ndarray
+    source: str
+
+
+def faces(*, subset: bool = False) -> PicturesWithoutLabels:
+    """Load CelebA, 202,599 photographs of faces, 64 × 64; the last 10,000 are to test with.
+
+    They come from the Hugging Face hub (1.4 GB), or from where HF_ENDPOINT or
+    ARENA_LAB_DATA_MIRROR says. Where they are not in the cache and cannot be fetched, galaxies
+    that come with the lab stand in, 32 × 32, and one line says so.
+
+    Args:
+        subset: Take the galaxies without asking the network.
+    """
+    if subset:
+        return galaxies()
+    try:
+        paths = _fetch("celeba", f"{_hub()}/{_CELEBA}/resolve/main/data/", _celeba_files())
+    except _Unreachable as error:
+        print(f"CelebA is not here ({error}); photographs of galaxies stand in.")
+        return galaxies()
+    images = np.concatenate([_read_faces(path) for path in paths])
+    n_test = min(_N_FACES_TO_TEST, len(images) // 10)
+    return PicturesWithoutLabels(images[: len(images) - n_test], images[-n_test:], "CelebA")
+
+
+def galaxies() -> PicturesWithoutLabels:
+    """Load galaxies of the Hubble eXtreme Deep Field that come with the lab, 32 × 32.
+
+    Each is there in eight positions, for no galaxy has an upper side. All positions of a galaxy
+    are either to train on or to test with.
+    """
+    with np.load(_GALAXIES) as file:
+        images = file["images"]
+    n_test = len(images) // 10
+    train, test = (_in_eight_positions(part) for part in (images[n_test:], images[:n_test]))
+    return PicturesWithoutLabels(train, test, "galaxies of the Hubble eXtreme Deep Field")
+
+
+def _in_eight_positions(images: np.ndarray) -> np.ndarray:
+    """Give square pictures turned by quarters, and mirrored."""
+    turned = [np.rot90(images, quarters, axes=(1, 2)) for quarters in range(4)]
+    return np.concatenate([*turned, *(image[:, :, ::-1] for image in turned)])
+
+
+def _hub() -> str:
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def _celeba_files() -> dict[str, str]:
+    """Give the names of CelebA's files with their checksums, from the hub's listing of `data`."""
+    (listing,) = _fetch("celeba", f"{_hub()}/api/{_CELEBA}/tree/main/", {"data": None})
+    try:
+        entries = json.loads(listing.read_bytes())
+        files = {
+            Path(entry["path"]).name: entry["lfs"]["oid"]
+            for entry in entries
+            if entry["path"].endswith(".parquet")
+        }
+    except (ValueError, KeyError, TypeError):
+        files = {}
+    if not files:
+        listing.unlink()
+        raise _Unreachable("what was sent is no list of its files")
+    return files
+
+
+def _read_faces(path: Path) -> np.ndarray:
+    """Give the photographs of a Parquet file as squares, cut once and kept beside it."""
+    kept = path.with_suffix(".npy")
+    try:
+        return np.load(kept, mmap_mode="r")
+    except (OSError, ValueError, EOFError):  # not there, or damaged
+        pass
+    faces = _cut_faces(path)
+    half = kept.with_suffix(".part")
+    with open(half, "wb") as file:
+        np.save(file, faces)
+    half.replace(kept)
+    return faces
+
+
+def _cut_faces(path: Path) -> np.ndarray:
+    from concurrent.futures import ThreadPoolExecutor
+
+    import pyarrow.parquet
+    from tqdm.auto import tqdm
+
+    file = pyarrow.parquet.ParquetFile(path)
+    faces = np.empty((file.metadata.num_rows, _FACE_SIDE, _FACE_SIDE, 3), np.uint8)
+    n_done = 0
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(total=len(faces), unit="face", desc=f"cutting {path.stem}") as bar,
+    ):
+        for rows in file.iter_batches(512, columns=["image"]):
+            for face in pool.map(_face, rows.column("image").field("bytes").to_pylist()):
+                faces[n_done] = face
+                n_done += 1
+            bar.update(len(rows))
+    return faces
+
+
+def _face(jpeg: bytes) -> np.ndarray:
+    """Cut the middle square out of a photograph, and bring it to 64 × 64."""
+    from PIL import Image, ImageOps
+
+    with Image.open(io.BytesIO(jpeg)) as image:
+        size = (_FACE_SIDE, _FACE_SIDE)
+        return np.asarray(ImageOps.fit(image.convert("RGB"), size, Image.Resampling.BILINEAR))
+
+
 def resnet34_weights() -> Path | None:
     """Give the file with torchvision's ImageNet weights of ResNet34, fetched where needed.
 
@@ -258,8 +382,9 @@ def _why_unreachable(url: str) -> str:
     """Ask once a session whether the host answers; give "" or the reason why not."""
     import requests
 
-    try:
-        requests.head(url, timeout=_PATIENCE_S, allow_redirects=True).raise_for_status()
+    try:  # not HEAD: a signed address that a host redirects to is for GET alone
+        with requests.get(url, timeout=_PATIENCE_S, stream=True) as response:
+            response.raise_for_status()
     except OSError as error:
         return _reason(error, url)
     return ""

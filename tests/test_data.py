@@ -4,13 +4,16 @@ import gzip
 import hashlib
 import http.server
 import io
+import json
 import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
+from PIL import Image
 
 from arena_lab import data
 
@@ -39,6 +42,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.status = 200
         self.n_requests = 0
         self.ranges: list[str] = []
+        self.paths: list[str] = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -46,6 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.n_requests += 1
+        self.server.paths.append(self.path)
         body = self.server.sent.get(self.path.rsplit("/", 1)[-1], b"")
         status = self.server.status
         if asked := self.headers.get("Range"):
@@ -207,6 +212,116 @@ def test_every_photograph_is_small_and_its_source_recorded(name: str) -> None:
     assert max(picture.shape) <= 512
     readme = Path(data.__file__).parent / "datasets" / "README.md"
     assert f"`{name}.jpg`" in readme.read_text(encoding="utf-8")
+
+
+# --- CelebA and galaxies ----------------------------------------------------------------------
+
+PARQUET = "train-00000-of-00001.parquet"
+
+
+def parquet_of_faces(n: int = 20) -> bytes:
+    """Make what the hub has, of small size: photographs of one colour, JPEG in Parquet."""
+    rows = []
+    for i in range(n):
+        jpeg = io.BytesIO()
+        Image.new("RGB", (178, 218), (10 * i, 100, 200)).save(jpeg, "JPEG", quality=95)
+        rows.append({"image": {"bytes": jpeg.getvalue(), "path": f"{i:06}.jpg"}})
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), buffer)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def celeba(server: Server) -> Server:
+    content = parquet_of_faces()
+    entry = {
+        "type": "file",
+        "path": f"data/{PARQUET}",
+        "size": len(content),
+        "lfs": {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)},
+    }
+    readme = {"type": "file", "path": "data/README.md", "size": 3}
+    server.sent |= {"data": json.dumps([readme, entry]).encode(), PARQUET: content}
+    return server
+
+
+@pytest.mark.parametrize("variable", ["ARENA_LAB_DATA_MIRROR", "HF_ENDPOINT"])
+def test_faces_are_fetched_and_cut_to_squares(
+    celeba: Server, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARENA_LAB_DATA_MIRROR")
+    monkeypatch.setenv(variable, f"http://127.0.0.1:{celeba.server_port}")
+    found = data.faces()
+    assert found.source == "CelebA"
+    assert found.train_images.shape == (18, 64, 64, 3)
+    assert found.test_images.shape == (2, 64, 64, 3)
+    assert np.abs(found.train_images[7].astype(int) - [70, 100, 200]).max() <= 3
+
+
+def test_faces_are_asked_for_under_the_names_of_the_hub(
+    celeba: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARENA_LAB_DATA_MIRROR")
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{celeba.server_port}/")
+    data.faces()
+    assert set(celeba.paths) == {
+        "/api/datasets/nielsr/CelebA-faces/tree/main/data",
+        f"/datasets/nielsr/CelebA-faces/resolve/main/data/{PARQUET}",
+    }
+
+
+def test_faces_are_fetched_and_cut_once(celeba: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = data.faces()
+    before = celeba.n_requests
+    monkeypatch.setattr(data, "_cut_faces", None)
+    np.testing.assert_array_equal(data.faces().train_images, first.train_images)
+    assert celeba.n_requests == before
+
+
+def test_faces_that_are_damaged_are_made_anew(celeba: Server) -> None:
+    first = data.faces()
+    folder = data.CACHE / "celeba"
+    (folder / PARQUET).write_bytes(b"half a fi")
+    (folder / PARQUET).with_suffix(".npy").write_bytes(b"half a fi")
+    np.testing.assert_array_equal(data.faces().train_images, first.train_images)
+
+
+def test_wrong_faces_are_never_used(celeba: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    celeba.sent[PARQUET] = parquet_of_faces(3)
+    assert "galaxies" in data.faces().source
+    assert "wrong checksum" in capsys.readouterr().out
+
+
+def test_list_of_faces_that_is_none_is_asked_for_again(
+    celeba: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = celeba.sent["data"]
+    celeba.sent["data"] = b"<html>Please sign in</html>"
+    assert "galaxies" in data.faces().source
+    assert "no list of its files" in capsys.readouterr().out
+    celeba.sent["data"] = right
+    assert data.faces().source == "CelebA"
+
+
+def test_galaxies_stand_in_for_faces_and_it_is_said(
+    celeba: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    celeba.status = 404
+    found = data.faces()
+    assert found.train_images.shape == (8 * 257, 32, 32, 3)
+    assert found.test_images.shape == (8 * 28, 32, 32, 3)
+    assert "galaxies stand in" in capsys.readouterr().out
+
+
+def test_galaxies_to_test_with_are_none_to_train_on() -> None:
+    found = data.galaxies()
+    train = {image.tobytes() for image in found.train_images}
+    assert not any(image.tobytes() in train for image in found.test_images)
+
+
+def test_source_of_galaxies_is_recorded() -> None:
+    readme = Path(data.__file__).parent / "datasets" / "README.md"
+    assert "`galaxies.npz`" in readme.read_text(encoding="utf-8")
 
 
 # --- weights ----------------------------------------------------------------------------------
