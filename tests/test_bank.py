@@ -5,7 +5,7 @@
 """
 
 import importlib
-import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,15 @@ pytestmark = pytest.mark.slow
 BANK = Path(__file__).parent / "bank"
 SECTIONS = [section for section in sections() if (BANK / section.package).is_dir()]
 by_number = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.number)
+
+
+@pytest.fixture(autouse=True)
+def gradients() -> Iterator[None]:
+    """Record gradients again after an answer that has switched that off."""
+    import torch
+
+    with torch.enable_grad():
+        yield
 
 
 def answers(section: Section, file: str) -> list[tuple[str, str, str]]:
@@ -55,7 +64,7 @@ def verdict(section: Section, name: str, code: str, monkeypatch: pytest.MonkeyPa
     for check in checking.find_checks(section):
         if name in check.exercise.names:
             try:
-                check.function(*(around[p] for p in inspect.signature(check.function).parameters))
+                check.function(*(around[name] for name in check.parameters))
             except checks.WrongAnswer as wrong:
                 return wrong.sentence
             except Exception as error:
