@@ -327,7 +327,7 @@ class DCGANTrainer:
             samples = self.model.netG(latents.to(pick_device()))
         self.run.pictures("samples", (samples + 1) / 2)
 
-    def train(self) -> DCGAN:
+    def train(self) -> nn.Module:
         """Train for `args.epochs` epochs, and give the networks.
 
         For each batch of real pictures, make as many fakes from latent vectors of standard normal
@@ -384,7 +384,7 @@ if MAIN:
 
 # %%
 def broken_generator_step(
-    model: DCGAN, optG: torch.optim.Optimizer, img_fake: Float[Tensor, "batch c h w"]
+    model: nn.Module, optG: torch.optim.Optimizer, img_fake: Float[Tensor, "batch c h w"]
 ) -> Float[Tensor, ""]:
     """Take a step of the generator. Something is wrong here."""
     img_fake = img_fake.detach()
@@ -398,7 +398,7 @@ def broken_generator_step(
 
 
 def mended_generator_step(
-    model: DCGAN, optG: torch.optim.Optimizer, img_fake: Float[Tensor, "batch c h w"]
+    model: nn.Module, optG: torch.optim.Optimizer, img_fake: Float[Tensor, "batch c h w"]
 ) -> Float[Tensor, ""]:
     """Take a step of the generator, as `broken_generator_step` should."""
     raise NotImplementedError()
@@ -419,7 +419,7 @@ if MAIN:
 
 # %%
 def broken_optimizers(
-    model: DCGAN, lr: float, betas: tuple[float, float]
+    model: nn.Module, lr: float, betas: tuple[float, float]
 ) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     """Give the optimizers of the generator and of the discriminator. Something is wrong here."""
     optG = torch.optim.Adam(model.parameters(), lr=lr, betas=betas)
@@ -428,7 +428,7 @@ def broken_optimizers(
 
 
 def mended_optimizers(
-    model: DCGAN, lr: float, betas: tuple[float, float]
+    model: nn.Module, lr: float, betas: tuple[float, float]
 ) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     """Give the optimizers of the generator and of the discriminator, in this order."""
     raise NotImplementedError()
@@ -445,11 +445,11 @@ if MAIN:
 # %% [markdown]
 # ### mended_discriminator_step
 #
-# 0.5 · GANs · difficulty 3/5, importance 3/5, about 10 minutes
+# 0.5 · GANs · difficulty 2/5, importance 3/5, about 10 minutes
 
 # %%
 def broken_discriminator_step(
-    model: DCGAN,
+    model: nn.Module,
     optD: torch.optim.Optimizer,
     img_real: Float[Tensor, "batch c h w"],
     img_fake: Float[Tensor, "batch c h w"],
@@ -457,7 +457,8 @@ def broken_discriminator_step(
     """Take a step of the discriminator. Something is wrong here."""
     probs_real, probs_fake = model.netD(img_real), model.netD(img_fake.detach())
     loss = F.binary_cross_entropy(probs_real, torch.ones_like(probs_real))
-    loss = loss + F.binary_cross_entropy(probs_fake, torch.zeros_like(probs_fake))
+    loss = loss + F.binary_cross_entropy(probs_fake, torch.ones_like(probs_fake))
+    optD.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.netD.parameters(), 1.0)
     optD.step()
@@ -465,7 +466,7 @@ def broken_discriminator_step(
 
 
 def mended_discriminator_step(
-    model: DCGAN,
+    model: nn.Module,
     optD: torch.optim.Optimizer,
     img_real: Float[Tensor, "batch c h w"],
     img_fake: Float[Tensor, "batch c h w"],
