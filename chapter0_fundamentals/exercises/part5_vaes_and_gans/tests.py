@@ -836,7 +836,7 @@ def tiny_training(optimizers=None, step_of_generator=None, step_of_discriminator
     from part5_vaes_and_gans import utils
 
     model = TinyGan()
-    optG, optD = (optimizers or utils._optimizers)(model, 0.01, (0.5, 0.999))
+    optG, optD = (optimizers or utils._optimizers)(model, 0.02, (0.5, 0.999))
     step_G = step_of_generator or utils._step_of_generator
     step_D = step_of_discriminator or utils._step_of_discriminator
     torch.manual_seed(0)
