@@ -59,14 +59,14 @@ def _course(board: Board, name: str, bottom: float, height: float) -> None:
     """Draw the losses of a training at the left, and the discriminator's answers at the right."""
     theme, data = board.theme, _gans()
     for left, title, rows in (
-        (0.075, "losses", (("loss_D", "$L_D$", "forward"), ("loss_G", "$L_G$", "back"))),
+        (0.085, "losses", (("loss_D", "$L_D$", "forward"), ("loss_G", "$L_G$", "back"))),
         (
-            0.575,
+            0.58,
             "D says of",
             (("said_of_real", "real", "accent"), ("said_of_fake", "fakes", "back")),
         ),
     ):
-        axes = _gan_axes(board, (left, bottom, 0.36, height), title)
+        axes = _gan_axes(board, (left, bottom, 0.32, height), title)
         ends = []
         for row, label, color in rows:
             values = _smooth(data[f"{name}_{row}"])
@@ -97,7 +97,7 @@ def gan_game(theme: Theme) -> Figure:
     board.box(3.1, 0.9, 0.8, 0.5, "fake", "ink", size=11)
     board.box(3.1, 2.2, 0.8, 0.5, "real", "accent", "accent_fill", size=11)
     board.box(4.45, 1.55, 0.95, 0.6, "D", "forward", "forward_fill", size=14, bold=True)
-    board.text(4.45, 2.2, "probability", "quiet", 9.5)
+    board.text(4.45, 2.3, "probability", "quiet", 9.5)
     board.arrow((0.95, 0.98), (1.37, 0.98), gap=0.02)
     board.arrow((2.33, 0.98), (2.7, 0.98), gap=0.02)
     board.arrow((3.5, 1.0), (3.97, 1.42), gap=0.02)
@@ -105,7 +105,7 @@ def gan_game(theme: Theme) -> Figure:
     board.arrow((4.45, 1.25), (3.5, 0.72), "back", bend=-0.25, gap=0.03)
     board.arrow((2.7, 0.8), (2.33, 0.8), "back", gap=0.02)
     board.text(2.5, 0.3, "the generator's gradient", "back", 10)
-    board.arrow((4.45, 1.93), (4.45, 1.86), "forward", gap=0.0)
+    board.arrow((4.45, 1.86), (4.45, 2.16), "forward", gap=0.0)
     return board.figure
 
 
@@ -172,18 +172,11 @@ def dcgan(theme: Theme) -> Figure:
                 x, top, 0.78 if height > 0.3 else 0.5, height, text, color, f"{color}_fill", size=10
             )
     board.text(0.1, 3.5, "generator", "forward", 11, ha="left", bold=True)
-    board.text(0.1, 1.7, "discriminator", "back", 11, ha="left", bold=True)
+    board.text(0.1, 1.95, "discriminator", "back", 11, ha="left", bold=True)
     for left, right in itertools.pairwise(xs):
         near = 0.27 if left == xs[0] else 0.41
         board.arrow((left + near, 2.75), (right - 0.41, 2.75), "forward", gap=0.01, width=1.3)
         board.arrow((right - 0.41, 0.95), (left + near, 0.95), "back", gap=0.01, width=1.3)
-    board.text(
-        2.7,
-        1.85,
-        "each block: (transposed) convolution 4/2/1,\nbatch norm, activation",
-        "quiet",
-        9.5,
-    )
     board.text(2.55, 0.17, "no batch norm where a block touches the picture", "quiet", 9.5)
     return board.figure
 
@@ -211,7 +204,7 @@ def gan_digits(theme: Theme) -> Figure:
 
 def layers_speed(theme: Theme) -> Figure:
     board = Board(theme, 5.1, 1.8)
-    axes = _gan_axes(board, (0.29, 0.08, 0.55, 0.84))
+    axes = _gan_axes(board, (0.33, 0.08, 0.5, 0.84))
     axes.grid(False)
     rows = [("torch, channels last", "accent"), ("torch, channels first", "forward")]
     rows.append(("of the course", "back"))
