@@ -200,9 +200,14 @@ class Run:
 
         self._kept = parts
         path = self.folder / _CHECKPOINT
-        if not path.exists():
+        if not (getattr(self.args, "resume", False) and path.exists()):
             return
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # what pickle and zip raise for damaged bytes
+            raise ValueError(
+                f"{path} is damaged; remove {self.folder}, and the run before it is resumed"
+            ) from error
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
         self._state = state
@@ -460,7 +465,8 @@ def looking_at(model: "nn.Module") -> Iterator[None]:
 def prepare(model: "nn.Module", *, own_layers: bool = False) -> "nn.Module":
     """Bring a model to the device that trains it; by choice with the learner's own layers.
 
-    torch's convolutions are faster where the channels of a pixel lie side by side in memory.
+    torch's may be faster where the channels of a pixel lie side by side in memory; what it makes
+    here, `benchmarks/layers.py` measures.
     """
     import torch
 
@@ -627,7 +633,7 @@ def plot_history(history: Mapping[str, Sequence[tuple[int, float]]]) -> "go.Figu
     return figure
 
 
-def _show_sheet(pixels: np.ndarray, title: str) -> "go.Figure":
+def _figure_of_sheet(pixels: np.ndarray, title: str) -> "go.Figure":
     import plotly.graph_objects as go
 
     png = base64.b64encode(as_png(pixels, 3)).decode()
@@ -659,7 +665,7 @@ def plot_counts(counts: Sequence[int], x: str, title: str = "") -> "go.Figure":
     return figure
 
 
-def display_data(x: "Tensor", nrows: int, title: str = "") -> "go.Figure":
+def display_data(x: "Tensor", nrows: int, title: str = "") -> None:
     """Show pictures in so many rows; the smallest number is black, the largest white.
 
     Args:
@@ -669,9 +675,7 @@ def display_data(x: "Tensor", nrows: int, title: str = "") -> "go.Figure":
     """
     low, high = x.min(), x.max()
     images = (x - low) / (high - low).clamp(min=1e-9)
-    figure = _show_sheet(sheet(images, -(-len(x) // nrows)), title)
-    figure.show()
-    return figure
+    _figure_of_sheet(sheet(images, -(-len(x) // nrows)), title).show()
 
 
 def visualise_output(
@@ -688,7 +692,7 @@ def visualise_output(
     n = round(len(output) ** 0.5)
     spread = grid_latent.max(0).values - grid_latent.min(0).values
     across, down = (int(i) for i in spread.topk(2).indices.sort().values)
-    figure = _show_sheet(sheet(grey_levels(output), n), title)
+    figure = _figure_of_sheet(sheet(grey_levels(output), n), title)
     pitch = 3 * (output.shape[-1] + 2)
     places = [pitch * (i + 0.5) for i in range(n)]
     latents = grid_latent.reshape(n, n, -1).cpu()
