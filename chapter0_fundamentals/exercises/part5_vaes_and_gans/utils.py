@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from part2_cnns.utils import MNIST_STATISTICS, Pictures, pick_device
 
-from arena_lab.paths import STATE
+from arena_lab.paths import ROOT, STATE
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -174,7 +174,7 @@ class Run:
             for folder in sorted(self.project.glob("*/"), key=_age):
                 if self._is_the_same(folder):
                     return folder
-            print(f"No run of these settings in {self.project}; a new one begins.")
+            print(f"No run of these settings in {_short(self.project)}; a new one begins.")
         name = getattr(self.args, "wandb_name", None) or time.strftime("%Y-%m-%d_%H-%M-%S")
         folder, n = self.project / name, 1
         while folder.exists():
@@ -206,14 +206,14 @@ class Run:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # what pickle and zip raise for damaged bytes
             raise ValueError(
-                f"{path} is damaged; remove {self.folder}, and the run before it is resumed"
+                f"{_short(path)} is damaged; remove {_short(self.folder)}, and the run before it is resumed"
             ) from error
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
         self._state = state
         self.step = self.now = state["step"]
         self.history = {name: [(s, v) for s, v in row] for name, row in state["history"].items()}
-        print(f"The run in {self.folder} goes on after step {self.step:,}.")
+        print(f"The run in {_short(self.folder)} goes on after step {self.step:,}.")
 
     def batches(self, pictures: Any, batch_size: int, *, shuffle: bool = True) -> "KeptBatches":
         """Give a loader; it counts steps, and keeps the run.
@@ -315,10 +315,10 @@ class Run:
         if kind is None and self.step:
             self.save()
             self.figure("losses", plot_history(self.history))
-            print(f"Losses, pictures and weights are in {self.folder}")
+            print(f"Losses, pictures and weights are in {_short(self.folder)}")
         elif kind is KeyboardInterrupt and (self.folder / _CHECKPOINT).exists():
             again = f"{type(self.args).__name__}(…, resume=True)"
-            print(f"Stopped; {again} goes on from the checkpoint in {self.folder}")
+            print(f"Stopped; {again} goes on from the checkpoint in {_short(self.folder)}")
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self._stop:  # asked twice: at once
@@ -389,6 +389,11 @@ class KeptBatches:
 
 def _age(folder: Path) -> float:
     return -folder.stat().st_mtime
+
+
+def _short(folder: Path) -> Path:
+    """Give a path as one reads it from the lab's folder."""
+    return folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
 
 
 def _random_state() -> dict[str, Any]:
@@ -465,8 +470,8 @@ def looking_at(model: "nn.Module") -> Iterator[None]:
 def prepare(model: "nn.Module", *, own_layers: bool = False) -> "nn.Module":
     """Bring a model to the device that trains it; by choice with the learner's own layers.
 
-    torch's may be faster where the channels of a pixel lie side by side in memory; what it makes
-    here, `benchmarks/layers.py` measures.
+    torch's may be faster where the channels of a pixel lie side by side in memory; what that makes,
+    and what own layers cost, `compare_layers` measures.
     """
     import torch
 
@@ -757,3 +762,243 @@ DIGIT_COLOURS = [  # Paul Tol's, which stay apart for most eyes
     *("#332288", "#88ccee", "#44aa99", "#117733", "#999933"),
     *("#ddcc77", "#cc6677", "#882255", "#aa4499", "#777777"),
 ]
+
+
+# --- GANs -------------------------------------------------------------------------------------
+
+_HALVES = ((0.5,), (0.5,))  # brings pixels from 0 to 1 to numbers from −1 to 1, as Tanh gives
+_STEPS_ON_A_CPU = 2_000
+
+
+@functools.cache
+def load_pictures(dataset: str, train: bool = True) -> Pictures:
+    """Give "MNIST", handwritten digits, or "CELEB", small colour photographs without labels.
+
+    Faces where there is a GPU and they can be fetched, else galaxies; a line says what stands in.
+
+    Raises:
+        ValueError: There is no such set.
+    """
+    import torch
+
+    from arena_lab.data import faces
+
+    if dataset == "MNIST":
+        return load_digits(train)
+    if dataset != "CELEB":
+        raise ValueError(f"dataset must be 'MNIST' or 'CELEB', not {dataset!r}")
+    if has_no_gpu := pick_device().type == "cpu":
+        print("No GPU here to train on faces in time: photographs of galaxies stand in for CelebA.")
+    data = faces(subset=has_no_gpu)
+    images = data.train_images if train else data.test_images
+    pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    labels = torch.zeros(len(pixels), dtype=torch.int64)
+    return Pictures(pixels, labels, ((0.5,) * 3, (0.5,) * 3), [data.source])
+
+
+def pictures_to_draw(pictures: Pictures, n_halvings: int) -> Pictures:
+    """Give pictures with numbers from −1 to 1, of a size that can be halved so many times."""
+    unit = 2**n_halvings
+    size = -(-pictures.pixels.shape[-1] // unit) * unit
+    n_channels = pictures.pixels.shape[1]
+    statistics = (_HALVES[0] * n_channels, _HALVES[1] * n_channels)
+    return dataclasses.replace(pictures, statistics=statistics, size=size)
+
+
+def smallest_size(img_size: int, n_halvings: int) -> int:
+    """Give the size of a picture that was halved so many times.
+
+    Raises:
+        ValueError: It cannot be halved so many times, or none was asked for.
+    """
+    if n_halvings < 1:
+        raise ValueError("hidden_channels is empty: it needs one number for each halving")
+    if img_size % 2**n_halvings:
+        raise ValueError(
+            f"a picture of {img_size} × {img_size} can't be halved {n_halvings} times, once for "
+            f"each of hidden_channels: take a multiple of {2**n_halvings}, or fewer channels"
+        )
+    return img_size // 2**n_halvings
+
+
+def fit_gan_sizes(args: Any, n_pictures: int) -> Any:
+    """Give settings with which a GAN learns in minutes without a GPU; a line says what was chosen.
+
+    Of channels, epochs and learning rate those are kept that somebody has set to other values than
+    the defaults.
+
+    Args:
+        args: DCGANArgs.
+        n_pictures: How many there are to train on.
+    """
+    defaults = type(args)()
+    of_digits = args.dataset == "MNIST"
+    sizes = {
+        "hidden_channels": [16, 32] if of_digits else [32, 64, 128],
+        "epochs": -(-_STEPS_ON_A_CPU // -(-n_pictures // args.batch_size)),
+        "lr": 1e-3 if of_digits else 5e-4,
+    }
+    chosen = {n: v for n, v in sizes.items() if getattr(args, n) == getattr(defaults, n)}
+    if not chosen or pick_device().type != "cpu":
+        return args
+    texts = [f"{name}={value} instead of {getattr(args, name)}" for name, value in chosen.items()]
+    print(f"No GPU here: {', '.join(texts)}, so that it takes minutes.")
+    return dataclasses.replace(args, **chosen)
+
+
+# Right parts of a short training; each may be replaced by one that is to be tried.
+
+
+def _optimizers(model: Any, lr: float, betas: tuple[float, float]) -> tuple[Any, Any]:
+    import torch
+
+    nets = (model.netG, model.netD)
+    optG, optD = (torch.optim.Adam(net.parameters(), lr=lr, betas=betas) for net in nets)
+    return optG, optD
+
+
+def _step_of_generator(model: Any, optG: Any, img_fake: "Tensor") -> "Tensor":
+    probs = model.netD(img_fake)
+    return _descend(_cross_entropy(probs, 1.0), optG, model.netG)
+
+
+def _step_of_discriminator(
+    model: Any, optD: Any, img_real: "Tensor", img_fake: "Tensor"
+) -> "Tensor":
+    loss = _cross_entropy(model.netD(img_real), 1.0)
+    loss = loss + _cross_entropy(model.netD(img_fake.detach()), 0.0)
+    return _descend(loss, optD, model.netD)
+
+
+def _cross_entropy(probs: "Tensor", target: float) -> "Tensor":
+    import torch
+    import torch.nn.functional as F
+
+    return F.binary_cross_entropy(probs, torch.full_like(probs, target))
+
+
+def _descend(loss: "Tensor", optimizer: Any, net: "nn.Module") -> "Tensor":
+    from torch.nn.utils import clip_grad_norm_
+
+    optimizer.zero_grad()
+    loss.backward()
+    clip_grad_norm_(net.parameters(), 1.0)
+    optimizer.step()
+    return loss.detach()
+
+
+@dataclasses.dataclass
+class ShortTraining:
+    """What came of a short training: after each step, and forty pictures at its end."""
+
+    loss_D: list[float]
+    loss_G: list[float]
+    said_of_real: list[float]  # mean of D over the real pictures, from 0 to 1
+    said_of_fake: list[float]
+    samples: "Tensor"  # (40, 1, 28, 28), from −1 to 1
+    model: Any
+
+
+def short_gan_training(
+    make_model: Any,
+    *,
+    n_steps: int = 400,
+    optimizers: Any = _optimizers,
+    step_of_generator: Any = _step_of_generator,
+    step_of_discriminator: Any = _step_of_discriminator,
+    show: bool = True,
+) -> ShortTraining:
+    """Train a small GAN on digits, with one of its parts replaced, and show what came of it.
+
+    Args:
+        make_model: The class DCGAN.
+        n_steps: A minute or less without a GPU.
+        optimizers: Gives those of generator and discriminator, from model, lr and betas.
+        step_of_generator: Takes model, optimizer and fakes; gives the loss.
+        step_of_discriminator: Takes model, optimizer, real pictures and fakes; gives the loss.
+        show: Draw the figure.
+    """
+    import torch
+    from tqdm.auto import tqdm
+
+    torch.manual_seed(0)
+    device, digits = pick_device(), pictures_to_draw(load_digits(), 2)
+    model = make_model(100, 28, 1, [16, 32])
+    _start_as_dcgan(model)
+    model.to(device)
+    optG, optD = optimizers(model, 1e-3, (0.5, 0.999))
+    found = ShortTraining([], [], [], [], torch.empty(0), model)
+    for _ in tqdm(range(n_steps), desc="short training"):
+        img_real = digits[torch.randint(len(digits), (64,))][0].to(device)
+        img_fake = model.netG(torch.randn(64, 100, device=device))
+        with torch.no_grad():
+            found.said_of_real.append(model.netD(img_real).mean().item())
+            found.said_of_fake.append(model.netD(img_fake).mean().item())
+        found.loss_D.append(float(step_of_discriminator(model, optD, img_real, img_fake)))
+        found.loss_G.append(float(step_of_generator(model, optG, img_fake)))
+    latents = torch.randn(40, 100, generator=torch.Generator().manual_seed(0))
+    with looking_at(model):
+        found.samples = model.netG(latents.to(device)).cpu()
+    if show:
+        show_short_training(found)
+    return found
+
+
+def _start_as_dcgan(model: "nn.Module") -> None:
+    from torch import nn
+
+    for value in model.modules():
+        if isinstance(value, nn.BatchNorm2d):
+            nn.init.normal_(value.weight, 1.0, 0.02)
+        elif isinstance(value, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(value.weight, 0.0, 0.02)
+
+
+def show_short_training(found: ShortTraining) -> None:
+    """Show losses, verdicts of the discriminator, and pictures."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    rows = {"loss of D": found.loss_D, "loss of G": found.loss_G}
+    rows |= {"D of real pictures": found.said_of_real, "D of fakes": found.said_of_fake}
+    for name, values in rows.items():
+        figure.add_trace(go.Scatter(y=values, name=name, opacity=0.8))
+    figure.update_layout(xaxis_title="step", height=320, hovermode="x unified", margin={"t": 30})
+    figure.show()
+    display_data(found.samples, nrows=4, title="What the generator makes at the end")
+
+
+def compare_layers(make_model: Any, n_steps: int = 5, batch: int = 32) -> dict[str, float]:
+    """Time a step of a small DCGAN: torch's layers, channels last or first, and the learner's own.
+
+    Args:
+        make_model: The class DCGAN.
+        n_steps: Of which the fastest counts.
+        batch: Pictures in a batch.
+
+    Returns:
+        Milliseconds of one step of discriminator and generator.
+    """
+    import torch
+
+    device = pick_device()
+    makers = {
+        "torch, channels last": lambda model: model.to(memory_format=torch.channels_last),
+        "torch, channels first": lambda model: model,
+        "your own": with_own_layers,
+    }
+    found = {}
+    for name, change in makers.items():
+        model = change(make_model(100, 32, 3, [32, 64, 128])).to(device)
+        optG, optD = _optimizers(model, 1e-3, (0.5, 0.999))
+        img_real = torch.rand(batch, 3, 32, 32, device=device)
+        times = []
+        for _ in range(n_steps):
+            start = time.perf_counter()
+            img_fake = model.netG(torch.randn(batch, 100, device=device))
+            loss = _step_of_discriminator(model, optD, img_real, img_fake)
+            (loss + _step_of_generator(model, optG, img_fake)).item()  # waits for a GPU
+            times.append(1000 * (time.perf_counter() - start))
+        found[name] = min(times)
+        print(f"{name:>22}: {found[name]:6.1f} ms a step")
+    return found
