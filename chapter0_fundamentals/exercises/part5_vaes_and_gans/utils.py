@@ -206,7 +206,7 @@ class Run:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # what pickle and zip raise for damaged bytes
             raise ValueError(
-                f"{_short(path)} is damaged; remove {_short(self.folder)}, and the run before it is resumed"
+                f"{_short(path)} is damaged; remove its folder, and the run before it is resumed"
             ) from error
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
