@@ -22,6 +22,11 @@ from arena_lab.checks import call, checks, expect, fail, raises, require
 # --- helpers of the autoencoders --------------------------------------------------------------
 
 
+def number(loss):
+    """Give a loss as a number, whether it hangs on a graph or is one already."""
+    return torch.as_tensor(loss).detach().item()
+
+
 def strokes(n, seed=0):
     """Make pictures like normalised digits: dark, with some bright blocks, the same each time."""
     generator = torch.Generator().manual_seed(seed)
@@ -216,8 +221,7 @@ def expect_step(trainer, img, losses, *, of):
         fail("training_step returns nothing: return the loss")
     right = values.pop("")
     mistakes = {s: v for s, v in values.items() if not torch.isclose(v, right, rtol=1e-3)}
-    loss = result.detach().cpu() if isinstance(result, torch.Tensor) else result
-    expect(loss, right.item(), of="the loss that training_step returns", mistakes={
+    expect(number(result), right.item(), of="the loss that training_step returns", mistakes={
         sentence: value.item() for sentence, value in mistakes.items()
     }, rtol=1e-3)  # fmt: skip
     expect_descent(model, before, gradients)
@@ -288,7 +292,7 @@ def expect_overfitting(Trainer, args, *, of, factor):
     with kept_aside(img):
         torch.manual_seed(0)
         trainer = Trainer(args)
-        losses = [float(trainer.training_step(img)) for _ in range(40)]
+        losses = [number(trainer.training_step(img)) for _ in range(40)]
     first, last = sum(losses[:3]) / 3, sum(losses[-3:]) / 3
     if not last < factor * first:
         fail(f"{of} does not learn eight pictures by heart in 40 steps", loss_at_first=first,
@@ -1203,11 +1207,6 @@ def stale(net):
         value.grad = torch.full_like(value, 7.0)
 
 
-def number(loss):
-    """Give a loss as a number, whether it hangs on a graph or is one already."""
-    return torch.as_tensor(loss).detach().item()
-
-
 def expect_gan_loss(have, rights, mistakes, *, of):
     """Check a loss; any of `rights` will do."""
     if not isinstance(have, torch.Tensor | float):
@@ -1858,7 +1857,7 @@ def test_denoising_training_step(DenoisingTrainer, DenoisingArgs):
         for value, old in zip(twin.parameters(), before, strict=True):
             value.copy_(old)
     right = F.mse_loss(twin(noisy), img)
-    expect(float(result), right.item(), of="the loss that training_step returns", mistakes={
+    expect(number(result), right.item(), of="the loss that training_step returns", mistakes={
         "the loss compares with the noisy pictures; compare with the clean ones":
             F.mse_loss(twin(noisy), noisy).item(),
         "the loss is that of clean pictures; show the noisy ones to the model":

@@ -302,6 +302,17 @@ def mended_discriminator_step(model, optD, img_real, img_fake):
     optD.step()
     return loss
 
+# %% one batch of both, a number comes back
+def mended_discriminator_step(model, optD, img_real, img_fake):
+    probs = torch.cat([model.netD(img_real), model.netD(img_fake.detach())])
+    real, fake = probs.split([len(img_real), len(img_fake)])
+    losses = nn.BCELoss()(real, torch.ones(len(real))), nn.BCELoss()(fake, torch.zeros(len(fake)))
+    optD.zero_grad(set_to_none=False)
+    sum(losses).backward()
+    nn.utils.clip_grad_norm_(model.netD.parameters(), 1.0)
+    optD.step()
+    return sum(losses).item()
+
 # %% torch's, by its gradient
 def conv_transpose1d_minimal(x, weights):
     out = x.new_zeros(len(x), weights.shape[1], x.shape[2] + weights.shape[2] - 1)
@@ -361,6 +372,20 @@ class ConvTranspose2d(nn.Module):
         return F.conv_transpose2d(x, self.weight, stride=self.settings[3], padding=self.settings[4])
     def extra_repr(self):
         return ", ".join(map(str, self.settings))
+
+# %% uniform_ in place, the function of the exercise before
+class ConvTranspose2d(nn.Module):
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0):
+        super().__init__()
+        self.size, self.stride, self.padding = force_pair(kernel_size), stride, padding
+        self.weight = nn.Parameter(torch.empty(in_channels, out_channels, *self.size))
+        bound = (out_channels * self.size[0] * self.size[1]) ** -0.5
+        nn.init.uniform_(self.weight, -bound, bound)
+    def forward(self, x):
+        return conv_transpose2d(x, self.weight, self.stride, self.padding)
+    def extra_repr(self):
+        ins, outs = self.weight.shape[:2]
+        return f"{ins}, {outs}, kernel_size={self.size}, stride={self.stride}, padding={self.padding}"
 
 # %% eigenvectors of the covariance
 def pca_of_latents(latents, n_components=2):
