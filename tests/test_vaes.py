@@ -1,0 +1,212 @@
+"""What section 0.5 promises of its trainings: kept, stopped, resumed, and without a network."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from arena_lab import data
+from arena_lab.catalogue import find_section, make_importable
+
+make_importable(find_section("0.5"))
+
+from part5_vaes_and_gans import solutions, utils  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+SMALL = {"epochs": 3, "batch_size": 16, "use_wandb": False, "log_every_n_steps": 100}
+
+
+@pytest.fixture(autouse=True)
+def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Keep trainings on few digits, without a network, in a folder of the test."""
+    monkeypatch.setenv("ARENA_LAB_OFFLINE", "1")
+    monkeypatch.setattr(data, "CACHE", tmp_path / "data")
+    monkeypatch.setattr(utils, "RUNS", tmp_path / "trainings")
+    for cached in (utils._digits, utils.holdout_digits, utils.load_digits):
+        cached.cache_clear()
+    few = utils.load_digits()[:100]
+    monkeypatch.setattr(utils, "load_dataset", lambda name: few)
+    monkeypatch.setattr(solutions, "load_dataset", lambda name: few)
+    return tmp_path / "trainings"
+
+
+def stopped_after(trainer: solutions.AutoencoderTrainer, n_steps: int) -> None:
+    """Train, and press Ctrl-C in the middle of a step."""
+    step = trainer.training_step
+
+    def interrupted(img: torch.Tensor) -> torch.Tensor:
+        if trainer.step == n_steps - 1:
+            trainer.run._ask_to_stop(2, None)
+        return step(img)
+
+    trainer.training_step = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+
+
+TRAINERS = [
+    (solutions.AutoencoderTrainer, solutions.AutoencoderArgs),
+    (solutions.VAETrainer, solutions.VAEArgs),
+]
+
+
+@pytest.mark.parametrize(("Trainer", "Args"), TRAINERS, ids=["autoencoder", "vae"])
+@pytest.mark.parametrize("n_steps", [3, 7, 10], ids=["first epoch", "an epoch's end", "second"])
+def test_resumed_run_ends_with_the_weights_of_one_that_was_not_stopped(
+    Trainer: type, Args: type, n_steps: int
+) -> None:
+    whole = Trainer(Args(**SMALL))
+    expected = whole.train().state_dict()
+    stopped_after(Trainer(Args(**SMALL, wandb_name="stopped")), n_steps)
+    torch.manual_seed(99)  # what happens meanwhile must not matter
+    resumed = Trainer(Args(**SMALL, resume=True))
+    assert resumed.step == n_steps
+    for name, value in resumed.train().state_dict().items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
+    assert resumed.run.history == whole.run.history
+
+
+def test_seed_decides_everything() -> None:
+    first, second, other = (
+        solutions.VAETrainer(solutions.VAEArgs(**SMALL, seed=seed)) for seed in (1, 1, 2)
+    )
+    losses = [trainer.run.history for trainer in (first, second, other) if trainer.train()]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_ctrl_c_ends_a_run_after_its_step_and_gives_the_signal_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import signal
+
+    before = signal.getsignal(signal.SIGINT)
+    stopped_after(solutions.AutoencoderTrainer(solutions.AutoencoderArgs(**SMALL)), 5)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert "resume=True" in capsys.readouterr().out
+
+
+def test_run_of_other_settings_is_not_resumed(capsys: pytest.CaptureFixture[str]) -> None:
+    solutions.VAETrainer(solutions.VAEArgs(**SMALL)).train()
+    again = solutions.VAETrainer(solutions.VAEArgs(**SMALL, beta_kl=0.5, resume=True))
+    assert again.step == 0
+    assert "a new one begins" in capsys.readouterr().out
+
+
+def test_more_epochs_go_on_where_a_finished_run_ended() -> None:
+    solutions.VAETrainer(solutions.VAEArgs(**SMALL)).train()
+    longer = solutions.VAETrainer(solutions.VAEArgs(**(SMALL | {"epochs": 4}), resume=True))
+    assert longer.step == 21
+    longer.train()
+    assert longer.step == 28
+
+
+def test_run_stores_settings_losses_pictures_and_figures(runs: Path) -> None:
+    trainer = solutions.VAETrainer(solutions.VAEArgs(**(SMALL | {"log_every_n_steps": 10})))
+    trainer.train()
+    folder = trainer.run.folder
+    assert folder.is_relative_to(runs)
+    assert json.loads((folder / "args.json").read_text())["beta_kl"] == 0.1
+    losses = (folder / "losses.csv").read_text().splitlines()
+    assert losses[0] == "step,name,value"
+    assert sum(",loss," in row for row in losses) == 21
+    steps = {path.name for path in (folder / "pictures").glob("latent_grid_*.png")}
+    assert steps == {f"latent_grid_{step:06}.png" for step in (10, 20, 21)}
+    for name in ("losses", "latents"):
+        page = (folder / f"{name}.html").read_text()
+        assert 'src="../../plotly.min.js"' in page
+    assert (runs / "plotly.min.js").exists()
+
+
+def test_damaged_newest_run_is_told(runs: Path) -> None:
+    trainer = solutions.VAETrainer(solutions.VAEArgs(**SMALL))
+    trainer.train()
+    (trainer.run.folder / "checkpoint.pt").write_bytes(b"half a fi")
+    with pytest.raises(ValueError, match="damaged"):
+        solutions.VAETrainer(solutions.VAEArgs(**SMALL, resume=True))
+
+
+def test_figures_in_a_notebook_are_updated_and_not_drawn_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[str] = []
+    updated: list[str] = []
+
+    class Handle:
+        def update(self, bundle: dict, raw: bool) -> None:
+            updated.extend(bundle)
+
+    def display(bundle: dict, **options: object) -> Handle:
+        shown.extend(bundle)
+        return Handle()
+
+    monkeypatch.setattr(utils, "in_notebook", lambda: True)
+    monkeypatch.setattr("IPython.display.display", display)
+    solutions.VAETrainer(solutions.VAEArgs(**(SMALL | {"log_every_n_steps": 10}))).train()
+    # Samples, reconstructions and latent grid as pictures; losses and latents as figures.
+    assert sorted(shown) == ["application/vnd.plotly.v1+json"] * 2 + ["image/png"] * 3
+    assert updated.count("image/png") == 6
+
+
+def test_sizes_are_chosen_and_said_unless_they_are_set(capsys: pytest.CaptureFixture[str]) -> None:
+    fitted = utils.fit_sizes(solutions.VAEArgs(), 4_000)
+    assert (fitted.batch_size, fitted.epochs) == (128, 20)
+    assert "4,000 pictures, not 60,000" in capsys.readouterr().out
+    for args, n in ((solutions.VAEArgs(epochs=3), 4_000), (solutions.VAEArgs(), 60_000)):
+        assert utils.fit_sizes(args, n) is args
+    assert capsys.readouterr().out == ""
+
+
+def test_held_out_digits_are_one_of_each_and_none_is_trained_on() -> None:
+    holdout, trainset = utils.holdout_digits(), utils.load_digits()
+    assert holdout.shape == (10, 1, 28, 28)
+    testset = utils.load_digits(train=False)
+    for digit, image in enumerate(holdout):
+        assert torch.equal(image, testset.images[testset.labels == digit][0])
+        assert not (trainset.images == image).flatten(1).all(1).any()
+
+
+def test_other_data_than_digits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="must be 'MNIST'"):
+        utils.load_dataset("CELEB")
+
+
+def test_own_layers_compute_what_torchs_do() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 4, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Sequential(nn.Flatten(), nn.Linear(4 * 14 * 14, 3)),
+    )
+    x = torch.randn(5, 1, 28, 28)
+    expected = model(x)
+    own = utils.with_own_layers(model)
+    torch.testing.assert_close(own(x), expected, rtol=1e-4, atol=1e-5)
+    kinds = [own[0], own[1], own[2], own[3][1]]
+    assert {type(layer).__module__.split(".")[0] for layer in kinds} == {"part2_cnns"}
+
+
+def test_own_layers_refuse_a_bias_that_they_lack() -> None:
+    with pytest.raises(ValueError, match="bias=False"):
+        utils.with_own_layers(nn.Sequential(nn.Conv2d(1, 2, 3)))
+
+
+def test_grid_of_latents_grows_to_the_right_and_upwards() -> None:
+    model = solutions.VAE(5, 8)
+    grid = solutions.create_grid_of_latents(model, (-2, 2), n_points=3, dims=(1, 3))
+    assert grid.shape == (9, 5)
+    assert grid[:, [0, 2, 4]].eq(0).all()
+    np.testing.assert_array_equal(grid[:3, 1], [-2, 0, 2])
+    np.testing.assert_array_equal(grid[::3, 3], [2, 0, -2])
+
+
+def test_vae_learns_digits_and_draws_new_ones() -> None:
+    trainer = solutions.VAETrainer(solutions.VAEArgs(**(SMALL | {"epochs": 20})))
+    trainer.train()
+    reconstruction = [value for _, value in trainer.run.history["reconstruction"]]
+    assert np.mean(reconstruction[-7:]) < 0.75 * np.mean(reconstruction[:3])
