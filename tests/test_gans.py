@@ -69,6 +69,8 @@ def test_sizes_fit_a_machine_without_gpu_and_it_is_said(capsys: pytest.CaptureFi
 def test_sizes_that_somebody_has_set_are_kept() -> None:
     args = small()
     assert utils.fit_gan_sizes(args, 4000) is args
+    one = utils.fit_gan_sizes(solutions.DCGANArgs(dataset="MNIST", epochs=1), 4000)
+    assert (one.epochs, one.hidden_channels, one.lr) == (1, [16, 32], 1e-3)
 
 
 def test_run_that_was_stopped_ends_with_the_same_weights(few_digits: None) -> None:
