@@ -212,6 +212,9 @@ def _import_what_answers_use(section: Section) -> None:
             spec = importlib.util.find_spec(name.partition(".")[0])
             if spec and "site-packages" in (spec.origin or ""):
                 importlib.import_module(name)
+    tests = importlib.import_module(f"{section.package}.tests")
+    for name in getattr(tests, "IMPORTED_AHEAD", ()):
+        importlib.import_module(name)
 
 
 def _test_verdict(check: Check, outcome: isolation.Outcome, path: Path) -> TestVerdict:

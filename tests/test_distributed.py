@@ -285,7 +285,8 @@ class KernelForTest:
 
         def hear(message: dict) -> None:
             content = message["content"]
-            heard.append(content.get("text", "") + "\n".join(content.get("traceback", [])))
+            shown = [str(value) for value in content.get("data", {}).values()]
+            heard.extend([content.get("text", ""), *content.get("traceback", []), *shown])
 
         self.client.execute_interactive(code, timeout=120, output_hook=hear)
         return "".join(heard)

@@ -199,11 +199,10 @@ def test_the_first_cell_brings_the_lab_where_it_is_not(section: Section, tmp_pat
 
 
 # What a cell may draw or train for minutes, and how little of it shows that the cell works.
-# fmt: off
 SMALL = {
-    "n_pixels": 40, "small": 20, "num_frames": 2, "epochs": 1, "count": 1, "n_steps": 20,
+    **{"n_pixels": 40, "small": 20, "num_frames": 2, "count": 1},
+    **{"epochs": 1, "n_epochs": 1, "n_steps": 20},
 }
-# fmt: on
 
 
 def made_small(code: str) -> str:

@@ -8,14 +8,13 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-
-# Optimizers and torchvision import this when they are first used, in seconds: here it is done once
-# for all children that the runner forks.
-import torch._dynamo
 import torch.nn.functional as F
 from torch import nn
 
 from arena_lab.checks import call, checks, expect, fail, require
+
+# Optimizers import it when they are first used, in seconds: the runner does it once for all tests.
+IMPORTED_AHEAD = ("torch._dynamo",)
 
 # --- helpers ----------------------------------------------------------------------------------
 

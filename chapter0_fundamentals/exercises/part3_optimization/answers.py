@@ -1011,7 +1011,7 @@ def fit_power_law(sizes: Float[Tensor, " n"], losses: Float[Tensor, " n"]) -> tu
 
 
 if MAIN:
-    points = [best_test_loss(width) for width in (2, 3, 4, 5, 6, 8, 12, 16, 32, 64)]
+    points = [best_test_loss(width, n_epochs=10) for width in (2, 3, 4, 5, 6, 8, 12, 16, 32, 64)]
     sizes, losses = torch.tensor(points, dtype=torch.float64).T
     a, b = fit_power_law(sizes[:6], losses[:6])
     print(f"From 2 to 8 hidden units: loss ≈ {a:.1f} · parameters^(-{b:.2f})")

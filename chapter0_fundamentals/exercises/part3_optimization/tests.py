@@ -9,10 +9,6 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 import torch
-
-# Optimizers import this when they are first used, in seconds: here it is done once for all
-# children that the runner forks.
-import torch._dynamo
 import torch.nn.functional as F
 from part2_cnns.utils import Pictures
 from torch import nn
@@ -24,6 +20,9 @@ from arena_lab.checks import checks, expect, fail, raises, require
 N_STEPS = 50
 # Seconds without any message: an answer that computes longer on these sizes has gone wrong.
 PATIENCE = 5.0
+
+# Optimizers import it when they are first used, in seconds: the runner does it once for all tests.
+IMPORTED_AHEAD = ("torch._dynamo",)
 
 # --- helpers ----------------------------------------------------------------------------------
 

@@ -9,15 +9,14 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
-
-# Optimizers import this when they are first used, in seconds: here it is done once for all
-# children that the runner forks.
-import torch._dynamo
 import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
 from arena_lab.checks import call, checks, expect, fail, raises, require
+
+# Optimizers import it when they are first used, in seconds: the runner does it once for all tests.
+IMPORTED_AHEAD = ("torch._dynamo",)
 
 # --- helpers of the autoencoders --------------------------------------------------------------
 
