@@ -1,5 +1,8 @@
 """The figures of 0.2 CNNs & ResNets."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,11 +23,8 @@ ACCURACY_AFTER_EPOCH = [
 # Seconds for one epoch of 60,000 digits by `compare_loading`, one thread.
 SECONDS_TRANSFORMS, SECONDS_TENSORS = 8.7, 0.08
 
-# Mean training loss of the third epoch, two seeds, by number of layers: 12 channels, batches of 64,
-# Adam with learning rate 0.003, digits of 14 × 14 pixels.
-LAYERS = [5, 9, 17, 33, 65]
-LOSS_PLAIN = [0.560, 0.465, 0.625, 1.469, 2.117]
-LOSS_RESIDUAL = [0.503, 0.273, 0.201, 0.197, 0.236]
+# Mean training loss of the third epoch, two seeds, by number of layers: figures/depth.py.
+DEPTH = json.loads(Path(__file__).with_name("depth.json").read_text(encoding="utf-8"))
 
 # Accuracy after each epoch of `train_resnet`, and the same with an untrained network below.
 ACCURACY_FEATURES = [0.563, 0.573, 0.580, 0.607, 0.600]
@@ -439,13 +439,13 @@ def running_statistics(theme: Theme) -> Figure:
 def depth(theme: Theme) -> Figure:
     board, axes = _plot(theme, 5.0, 2.8, (0.1, 0.18, 0.86, 0.7))
     for losses, name, color, lift in (
-        (LOSS_PLAIN, "without the way past", "back", 0.09),
-        (LOSS_RESIDUAL, "with it", "forward", 0.07),
+        (DEPTH["plain"], "without the way past", "back", 0.09),
+        (DEPTH["residual"], "with it", "forward", 0.07),
     ):
-        axes.plot(LAYERS[: len(losses)], losses, "o-", color=theme[color], ms=4)
+        axes.plot(DEPTH["layers"], losses, "o-", color=theme[color], ms=4)
         axes.annotate(name, (31, losses[3] + lift), color=theme[color], fontsize=10, ha="right")
     axes.set_ylim(0, None)
-    axes.set_xticks(LAYERS)
+    axes.set_xticks(DEPTH["layers"])
     axes.set_title("training loss", color=theme.ink, fontsize=10.5, loc="left")
     axes.set_xlabel("layers", color=theme.quiet, fontsize=10, labelpad=1)
     return board.figure
