@@ -46,24 +46,27 @@
 
   // Streamlit's menu holds the choice of colours: it is opened and closed without being seen.
   const root = document.documentElement
-  const changeMode = async () => {
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms))
+  const changeOnce = async () => {
     const wanted = root.dataset.labTheme === "dark" ? "Light" : "Dark"
     const menu = document.querySelector('[data-testid="stMainMenuButton"]')
     const item = () => document.querySelector(`[data-testid="stMainMenuItem-theme-${wanted}"]`)
-    if (!menu || root.classList.contains("lab-changes-mode")) return
+    if (!menu) return
     const before = document.activeElement
     root.classList.add("lab-changes-mode")
     if (!item()) menu.click()
     for (let frame = 0; frame < 60 && !item(); frame += 1) await new Promise(requestAnimationFrame)
     item()?.click()
     menu.click()
-    setTimeout(() => {
-      // The menu takes the keyboard's focus: it goes back to where it was.
-      menu.blur()
-      before?.focus({ preventScroll: true })
-      root.classList.remove("lab-changes-mode")
-    }, 200)
+    await pause(200)
+    // The menu takes the keyboard's focus: it goes back to where it was.
+    menu.blur()
+    before?.focus({ preventScroll: true })
+    root.classList.remove("lab-changes-mode")
   }
+  // Asked again while the menu still closes, it changes once more behind that.
+  let changed = Promise.resolve()
+  const changeMode = () => (changed = changed.then(changeOnce))
   document.addEventListener("click", ({ target }) => target.closest?.(".lab-mode") && changeMode())
 
   // n and p turn the pages, / searches, d changes the colours.
