@@ -156,11 +156,18 @@ def check(c: Context, quick: bool = False, container: bool = False) -> None:
     c.run(f"{sys.executable} -m pytest -m '{chosen}'", echo=True, pty=sys.stdout.isatty())
 
 
-@task(help={"container": "measure the container too; needs its image"})
-def bench(c: Context, container: bool = False) -> None:
+@task(
+    help={
+        "container": "measure the container too; needs its image",
+        "only": "only these, with commas between: the names of the files in benchmarks/",
+    }
+)
+def bench(c: Context, container: bool = False, only: str = "") -> None:
     """Measure what the README states, and print it beside the goals."""
+    chosen = only.split(",") if only else []
     for name in sorted(p.stem for p in Path("benchmarks").glob("*.py")):
-        if name != "table" and (container or name != "container"):
+        wanted = name in chosen if chosen else container or name != "container"
+        if name != "table" and wanted:
             c.run(f"{sys.executable} benchmarks/{name}.py", echo=True, pty=sys.stdout.isatty())
 
 
