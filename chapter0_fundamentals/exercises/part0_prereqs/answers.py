@@ -23,7 +23,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_1
 #
-# 0.0 · Pictures · difficulty 2/5, importance 2/5, about 5 minutes
+# 0.0 · Pictures · difficulty 2/5, importance 2/5, about 8 minutes
 
 # %%
 def einops_figure_1(
@@ -83,7 +83,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_4
 #
-# 0.0 · Pictures · difficulty 3/5, importance 2/5, about 5 minutes
+# 0.0 · Pictures · difficulty 3/5, importance 2/5, about 3 minutes
 
 # %%
 def einops_figure_4(
@@ -143,7 +143,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_7
 #
-# 0.0 · Pictures · difficulty 2/5, importance 2/5, about 4 minutes
+# 0.0 · Pictures · difficulty 2/5, importance 2/5, about 2 minutes
 
 # %%
 def einops_figure_7(
@@ -186,7 +186,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_9
 #
-# 0.0 · Pictures · difficulty 2/5, importance 2/5, about 4 minutes, optional
+# 0.0 · Pictures · difficulty 2/5, importance 2/5, about 2 minutes, optional
 
 # %%
 def einops_figure_9(
@@ -226,7 +226,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_11
 #
-# 0.0 · Pictures · difficulty 3/5, importance 2/5, about 4 minutes, optional
+# 0.0 · Pictures · difficulty 3/5, importance 2/5, about 2 minutes, optional
 
 # %%
 def einops_figure_11(
@@ -246,7 +246,7 @@ if MAIN:
 # %% [markdown]
 # ### einops_figure_12
 #
-# 0.0 · Pictures · difficulty 4/5, importance 2/5, about 6 minutes, optional
+# 0.0 · Pictures · difficulty 4/5, importance 2/5, about 3 minutes, optional
 
 # %%
 def einops_figure_12(
@@ -393,7 +393,7 @@ if MAIN:
 # %% [markdown]
 # ### sample_distribution
 #
-# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 6 minutes
+# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 12 minutes
 
 # %%
 def sample_distribution(probs: Float[Tensor, " outcomes"], n: int) -> Int[Tensor, " {n}"]:
@@ -454,7 +454,7 @@ if MAIN:
 # %% [markdown]
 # ### gather_2d
 #
-# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 5 minutes
+# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 10 minutes
 
 # %%
 def gather_2d(
@@ -476,7 +476,7 @@ if MAIN:
 # %% [markdown]
 # ### total_price_gather
 #
-# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 3 minutes
+# 0.0 · Tensors · difficulty 2/5, importance 3/5, about 2 minutes
 
 # %%
 def total_price_gather(prices: Float[Tensor, " goods"], items: Int[Tensor, " bought"]) -> float:
@@ -495,7 +495,7 @@ if MAIN:
 # %% [markdown]
 # ### integer_array_indexing
 #
-# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 5 minutes
+# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 10 minutes
 
 # %%
 def integer_array_indexing(
@@ -517,7 +517,7 @@ if MAIN:
 # %% [markdown]
 # ### batched_logsumexp
 #
-# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 6 minutes
+# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 12 minutes
 
 # %%
 def batched_logsumexp(matrix: Float[Tensor, "batch n"]) -> Float[Tensor, " batch"]:
@@ -566,7 +566,7 @@ if MAIN:
 # %% [markdown]
 # ### batched_cross_entropy_loss
 #
-# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 6 minutes
+# 0.0 · Tensors · difficulty 3/5, importance 3/5, about 9 minutes
 
 # %%
 def batched_cross_entropy_loss(
@@ -635,7 +635,7 @@ if MAIN:
 # %% [markdown]
 # ### einsum_mv
 #
-# 0.0 · Einsum · difficulty 2/5, importance 4/5, about 4 minutes
+# 0.0 · Einsum · difficulty 2/5, importance 4/5, about 2 minutes
 
 # %%
 def einsum_mv(mat: Float[Arr, "rows cols"], vec: Float[Arr, " cols"]) -> Float[Arr, " rows"]:
@@ -649,7 +649,7 @@ if MAIN:
 # %% [markdown]
 # ### einsum_mm
 #
-# 0.0 · Einsum · difficulty 2/5, importance 4/5, about 4 minutes
+# 0.0 · Einsum · difficulty 2/5, importance 4/5, about 2 minutes
 
 # %%
 def einsum_mm(mat1: Float[Arr, "rows n"], mat2: Float[Arr, "n cols"]) -> Float[Arr, "rows cols"]:

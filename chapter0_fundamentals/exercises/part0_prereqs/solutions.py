@@ -299,7 +299,7 @@ def sample_distribution(probs: Float[Tensor, " outcomes"], n: int) -> Int[Tensor
     """
     ### BEGIN SOLUTION
     edges = probs.cumsum(dim=0)
-    passed = torch.rand(n, 1) > edges[:-1]  # n outcomes-1
+    passed = torch.rand(n, 1) >= edges[:-1]  # n outcomes-1
     return passed.sum(dim=1)
     ### END SOLUTION
 

@@ -164,7 +164,7 @@ if MAIN:
 # %% [markdown]
 # ### triangle_ray_intersects
 #
-# 0.1 · Triangles · difficulty 3/5, importance 3/5, about 20 minutes
+# 0.1 · Triangles · difficulty 3/5, importance 3/5, about 12 minutes
 
 # %%
 Point = Float[Tensor, " xyz"]
@@ -244,7 +244,7 @@ if MAIN:
 # %% [markdown]
 # ### raytrace_mesh
 #
-# 0.1 · Meshes · difficulty 3/5, importance 4/5, about 25 minutes
+# 0.1 · Meshes · difficulty 3/5, importance 4/5, about 40 minutes
 
 # %%
 def in_chunks(
@@ -294,6 +294,7 @@ if MAIN:
     tests.test_raytrace_mesh(raytrace_mesh)
     tests.test_raytrace_mesh_single_ray(raytrace_mesh)
     tests.test_raytrace_mesh_singular(raytrace_mesh)
+    tests.test_raytrace_mesh_looking_back(raytrace_mesh)
     tests.test_raytrace_mesh_scattered(raytrace_mesh)
 
 # %%
@@ -308,7 +309,7 @@ if MAIN:
 # %% [markdown]
 # ### rotation_matrix
 #
-# 0.1 · Meshes · difficulty 2/5, importance 3/5, about 15 minutes
+# 0.1 · Meshes · difficulty 2/5, importance 3/5, about 8 minutes
 
 # %%
 def rotation_matrix(theta: Float[Tensor, ""] | float) -> Float[Tensor, "3 3"]:
@@ -361,7 +362,7 @@ if MAIN:
 # %% [markdown]
 # ### raytrace_mesh_gpu
 #
-# 0.1 · Meshes · difficulty 1/5, importance 3/5, about 15 minutes
+# 0.1 · Meshes · difficulty 1/5, importance 3/5, about 5 minutes
 
 # %%
 def raytrace_mesh_gpu(
@@ -609,7 +610,7 @@ def build_hierarchy(triangles: Float[Tensor, "triangles 3 3"], leaf_size: int = 
 # %% [markdown]
 # ### raytrace_hierarchy
 #
-# 0.1 · How fast can it go? · difficulty 5/5, importance 2/5, about 60 minutes, optional
+# 0.1 · How fast can it go? · difficulty 5/5, importance 2/5, about 90 minutes, optional
 
 # %%
 def enter_boxes(

@@ -823,6 +823,23 @@ def test_raytrace_mesh_singular(raytrace_mesh):
 
 
 @checks("raytrace_mesh")
+def test_raytrace_mesh_looking_back(raytrace_mesh):
+    near = torch.tensor([[-2.0, -1, -1], [-2, 2, -1], [-2, -1, 2]])
+    far = near - torch.tensor([3.0, 0, 0])
+    gives(
+        raytrace_mesh,
+        torch.stack([ray((-1, 0, 0))]),
+        torch.stack([far, near]),
+        expected=[-2.0],
+        mistakes={
+            "the least s times x is the farthest hit where x is negative: take the nearest by s, "
+            "then multiply": [-5.0],
+            "the depth is s times the direction's x, negative where a ray looks back": [2.0],
+        },
+    )
+
+
+@checks("raytrace_mesh")
 def test_raytrace_mesh_scattered(raytrace_mesh):
     trace_checks(raytrace_mesh, *scattered(40, 30, seed=0, shared_origin=False))
     trace_checks(raytrace_mesh, *scattered(9, 9, seed=1))

@@ -468,6 +468,11 @@ def raytrace_mesh(rays, triangles):
     farthest = torch.where(hit, s, -math.inf).amax(1) * rays[:, 1, 0]
     return torch.where(hit.any(1), farthest, math.inf)
 
+# %% the least s times x is the farthest hit
+def raytrace_mesh(rays, triangles):
+    s, u, v, regular = solve(rays, triangles)
+    return torch.where(meets(s, u, v, regular), s * rays[:, 1, :1], math.inf).amin(1)
+
 # %% the minimum is over the wrong axis
 def raytrace_mesh(rays, triangles):
     s, u, v, regular = solve(rays, triangles)
