@@ -10,6 +10,7 @@ that torchrun says, on one machine or on several.
 
 import contextlib
 import functools
+import importlib
 import os
 import pickle
 import signal
@@ -43,6 +44,7 @@ def run(
     *args: Any,
     patience: float | None = None,
     only_messages: bool = False,
+    ahead: Sequence[str] = (),
 ) -> list[Any]:
     """Call `function(rank, world_size, *args)` in `world_size` processes, and give what each gave.
 
@@ -55,14 +57,15 @@ def run(
         *args: Handed to each.
         patience: Seconds without a message, after which the ranks are given up; None: no limit.
         only_messages: Refuse what torch has for whole groups, such as `dist.all_reduce`.
+        ahead: Modules to import once, before the ranks begin, instead of in each.
 
     Raises:
         Failed: The ranks wait for each other, one of them ended, or their time is over.
         BaseException: What one of the ranks raised, with the other ranks' stories as notes.
     """
     if fresh.is_called_for(function, args):
-        return fresh.call(_run, function, world_size, args, patience, only_messages)
-    return _run(function, world_size, args, patience, only_messages)
+        return fresh.call(_run, function, world_size, args, patience, only_messages, ahead)
+    return _run(function, world_size, args, patience, only_messages, ahead)
 
 
 def _run(
@@ -71,7 +74,10 @@ def _run(
     args: tuple,
     patience: float | None,
     only_messages: bool,
+    ahead: Sequence[str],
 ) -> list[Any]:
+    for name in ahead:
+        importlib.import_module(name)
     ranks: list[_Rank] = []
     with tempfile.TemporaryDirectory(prefix="arena-lab-ranks-") as folder:
         try:

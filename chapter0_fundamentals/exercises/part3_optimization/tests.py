@@ -23,6 +23,7 @@ PATIENCE = 5.0
 
 # Optimizers import it when they are first used, in seconds: the runner does it once for all tests.
 IMPORTED_AHEAD = ("torch._dynamo",)
+OF_A_TRAINER = {"patience": PATIENCE, "ahead": IMPORTED_AHEAD}
 
 # --- helpers ----------------------------------------------------------------------------------
 
@@ -1287,7 +1288,7 @@ def test_dist_resnet_trainer_is_one_process_on_the_joined_batch(
             weight_decay=0.01,
         )
         steps = batches(3, args.batch_size, size)
-        given = ranks.run(take_steps, size, DistResNetTrainer, args, steps, patience=PATIENCE)
+        given = ranks.run(take_steps, size, DistResNetTrainer, args, steps, **OF_A_TRAINER)
         expect_same_start(given)
         expect_same_weights(given, steps, args)
         require(
@@ -1371,7 +1372,7 @@ def evaluate_and_count(rank, world_size, trainer_class, args):
 @checks("DistResNetTrainer", timeout=30)
 def test_dist_resnet_trainer_shares_the_training_set(DistResNetTrainer, DistResNetTrainingArgs):
     args = settings(DistResNetTrainingArgs, 3, make_model=reading_model, epochs=2)
-    given = ranks.run(train_and_note, 3, DistResNetTrainer, args, patience=PATIENCE)
+    given = ranks.run(train_and_note, 3, DistResNetTrainer, args, **OF_A_TRAINER)
     shares = [[label for step in seen for label in step] for seen, *_ in given]
     for rank, share in enumerate(shares):
         require(
@@ -1411,7 +1412,7 @@ def test_dist_resnet_trainer_evaluates_every_picture_once(
     DistResNetTrainer, DistResNetTrainingArgs
 ):
     args = settings(DistResNetTrainingArgs, 3, make_model=reading_model)
-    given = ranks.run(evaluate_and_count, 3, DistResNetTrainer, args, patience=PATIENCE)
+    given = ranks.run(evaluate_and_count, 3, DistResNetTrainer, args, **OF_A_TRAINER)
     n_right, n = sum(ON_THE_TEST_SET), len(ON_THE_TEST_SET)
     tested = [count for _, count, _ in given]
     require(tested != [n] * 3, "every rank tests the whole test set; each is to take its share")
