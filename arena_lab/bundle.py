@@ -94,8 +94,8 @@ def image_name() -> str:
 
 def _run_inside(*command: str) -> None:
     """Run a command in the image, on this checkout and as its owner."""
-    owner = ROOT.stat()
-    docker = ["docker", "run", "--rm", f"--user={owner.st_uid}:{owner.st_gid}"]
+    user, group = image.owner()
+    docker = ["docker", "run", "--rm", f"--user={user}:{group}"]
     for variable in _HANDED_IN:
         if value := image.setting(variable):
             docker.append(f"--env={variable}={value}")
@@ -196,16 +196,9 @@ def _put_data(archive: zipfile.ZipFile) -> int:
         with archive.open(member) as source, half.open("wb") as target:
             shutil.copyfileobj(source, target, _CHUNK)
         os.replace(half, path)
-    _give_to_owner(folder)
+    if n_files:
+        image.give_to_owner(STATE, folder, *folder.rglob("*"))
     return n_files
-
-
-def _give_to_owner(folder: Path) -> None:
-    """Hand over what root wrote: with sudo, the checkout is somebody else's."""
-    owner = ROOT.stat()
-    if os.getuid() == 0 and folder.exists():
-        for path in [STATE, folder, *folder.rglob("*")]:
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _chunks(source: IO[bytes]) -> Iterator[bytes]:

@@ -120,7 +120,7 @@ def settings(info: Mapping[str, Any], verdict: gpu.Verdict, port: int) -> dict[s
         verdict: Whether there is a GPU.
         port: Where the lab is served on this machine.
     """
-    user, group = _owner()
+    user, group = image.owner()
     if "name=rootless" in (info.get("SecurityOptions") or []):
         # There root is whoever runs the engine, and every other user is nobody on this machine.
         user, group = 0, 0
@@ -158,7 +158,7 @@ def write_env(values: Mapping[str, str], path: Path = ENV) -> None:
             file.write("".join([theirs, _BEGIN, *ours, _END]))
         # Mirrors may have passwords in their addresses.
         os.chmod(name, 0o600)
-        _give_to_owner(Path(name))
+        image.give_to_owner(Path(name))
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -175,7 +175,7 @@ def _prepare(flavour: str | None, port: int | None) -> tuple[dict[str, Any], gpu
     else:
         image.build()
     token()
-    _give_to_owner(STATE, *STATE.iterdir())
+    image.give_to_owner(STATE, *STATE.iterdir())
     write_env(settings(info, verdict, chosen))
     return info, verdict, chosen
 
@@ -214,19 +214,6 @@ def _compose() -> list[str]:
 def _others_lines(path: Path) -> str:
     block = rf"{re.escape(_BEGIN)}(?:\w+=.*\n)*{re.escape(_END)}"
     return re.sub(block, "", read(path)).replace(_BEGIN, "").replace(_END, "")
-
-
-def _owner() -> tuple[int, int]:
-    """Give user and group of the checkout: whoever calls, answers are to belong to them."""
-    found = ROOT.stat()
-    return found.st_uid, found.st_gid
-
-
-def _give_to_owner(*paths: Path) -> None:
-    """Hand over what root wrote: with sudo, the checkout is somebody else's."""
-    if os.getuid() == 0:
-        for path in paths:
-            os.chown(path, *_owner(), follow_symlinks=False)
 
 
 def _hand_over_certificates() -> str:

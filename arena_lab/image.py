@@ -196,6 +196,19 @@ def read(path: Path) -> str:
         raise LabError(f"cannot read {path}: {error}") from None
 
 
+def owner() -> tuple[int, int]:
+    """Give user and group of the checkout: whoever calls, answers are to belong to them."""
+    found = ROOT.stat()
+    return found.st_uid, found.st_gid
+
+
+def give_to_owner(*paths: Path) -> None:
+    """Hand over what root wrote: with sudo, the checkout is somebody else's."""
+    if os.getuid() == 0:
+        for path in paths:
+            os.chown(path, *owner(), follow_symlinks=False)
+
+
 def environment() -> dict[str, str]:
     """Give the environment for Docker: before version 23 it builds the old way unless told."""
     return {**os.environ, "DOCKER_BUILDKIT": "1", "COMPOSE_DOCKER_CLI_BUILD": "1"}
