@@ -1,6 +1,9 @@
 """The drawings of the pages are what their code draws, and read in both themes."""
 
 import re
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,20 @@ def test_drawing_again_gives_the_same_bytes(tmp_path: Path) -> None:
     different = sorted(str(name) for name in drawn if drawn[name] != stored.get(name))
     assert different == [], "out of date; run: invoke figures"
     assert sorted(str(name) for name in set(stored) - set(drawn)) == [], "no code draws these"
+
+
+@pytest.mark.slow
+def test_importing_a_drawing_leaves_the_environment_alone() -> None:
+    # The notebooks import them beside what a learner runs.
+    modules = sorted(path.stem for path in Path(theme.__file__).parent.glob("[a-z]*.py"))
+    code = f"""
+        import importlib, os
+        before = dict(os.environ)
+        for name in {modules}:
+            importlib.import_module("chapter0_fundamentals.instructions.figures." + name)
+            assert dict(os.environ) == before, name
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize("colours", [theme.LIGHT, theme.DARK], ids=["light", "dark"])

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-os.environ["ARENA_LAB_OFFLINE"] = "1"  # the same pictures everywhere
-
 FILE = Path(__file__).parent / "gans.npz"
 N_STEPS = 400
 
@@ -87,4 +85,5 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    os.environ["ARENA_LAB_OFFLINE"] = "1"  # the same pictures everywhere
     main(sys.argv[1:])
