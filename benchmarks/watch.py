@@ -1,12 +1,15 @@
-"""How soon a save has its verdict: `python benchmarks/watch.py [SECTION]`.
+"""How soon a save has its verdict: `python benchmarks/watch.py [SECTION …] [--saves N]`.
 
-Each exercise of a solved copy is changed and saved twenty times under `invoke watch`; the time is
-from the file's close to the line of its verdict. A cold pytest of the same exercise stands beside.
+Each exercise without training, in a solved copy of a section, is changed and saved under `invoke
+watch`; the time is from the file's close to the line of its verdict. After every fourth exercise
+a cold pytest of the same exercise is timed: the ratio compares what ran in the same minute.
 """
 
+import argparse
 import ast
 import os
 import pty
+import re
 import select
 import shutil
 import statistics
@@ -14,8 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from table import Row, command, median_seconds, show
 
 from arena_lab import catalogue
@@ -24,16 +30,20 @@ from arena_lab.checks import DEFAULT_TIMEOUT
 from arena_lab.paths import ROOT
 
 _N_SAVES = 20
-_N_COLD = 3
+_COLD_EVERY = 4
 _PATIENCE_S = 120
+# Who saves again while the users of the last change are still checked does not wait for them.
+_PAUSE_S = 2
 
 
 def touched(text: str, name: str, mark: int) -> str:
-    """Add a statement without effect to a definition."""
+    """Add a statement without effect to a definition, or change the one that was added."""
     node = next(n for n in ast.parse(text).body if getattr(n, "name", None) == name)
     assert isinstance(node, ast.FunctionDef | ast.ClassDef)
     after = node.body[0].end_lineno if ast.get_docstring(node) else node.body[0].lineno - 1
     lines = text.split("\n")
+    if mark:
+        lines.pop(after or 0)
     lines.insert(after or 0, " " * node.body[0].col_offset + f"_ = {mark}")
     return "\n".join(lines)
 
@@ -44,12 +54,10 @@ class Watched:
     def __init__(self, section: Section, folder: Path) -> None:
         chapter = section.page.parents[2]
         shutil.copytree(chapter, folder / chapter.name, ignore=shutil.ignore_patterns("media"))
-        self.root = folder
         self.answers = folder / section.answers.relative_to(ROOT)
-        self.text = section.solutions.read_text(encoding="utf-8")
-        self.answers.write_text(self.text, encoding="utf-8")
+        self.answers.write_bytes(section.solutions.read_bytes())
         self._terminal, inside = pty.openpty()
-        self.process = subprocess.Popen(
+        self.process = psutil.Popen(
             [sys.executable, "-m", "invoke", "watch", "--section", section.number],
             cwd=ROOT,
             env={**os.environ, "ARENA_LAB_ROOT": str(folder), "COLUMNS": "200"},
@@ -57,91 +65,116 @@ class Watched:
             stdout=inside,
             stderr=inside,
         )
-        self.wait_for("Keys:")
+        self._wait_for("Keys: ")
         time.sleep(1)
-
-    def wait_for(self, text: str) -> None:
-        """Read until `text` is printed."""
-        found, deadline = b"", time.monotonic() + _PATIENCE_S
-        while text.encode() not in found:
-            if not select.select([self._terminal], [], [], deadline - time.monotonic())[0]:
-                raise TimeoutError(f"no {text!r} in {found.decode()!r}")
-            found += os.read(self._terminal, 1 << 16)
-
-    def drain(self) -> None:
-        """Read what else is printed, users of what changed, until nothing comes for a while."""
-        os.set_blocking(self._terminal, False)
-        quiet_since = time.monotonic()
-        while time.monotonic() - quiet_since < 0.05:
-            try:
-                os.read(self._terminal, 1 << 16)
-                quiet_since = time.monotonic()
-            except BlockingIOError:
-                time.sleep(0.01)
-        os.set_blocking(self._terminal, True)
+        self._wait_until_idle()
 
     def seconds_to_verdict(self, exercise: Exercise, mark: int) -> float:
         """Save a change of the exercise; give the seconds until its verdict is printed."""
-        text = touched(self.text, exercise.name, mark)
+        text = touched(self.answers.read_text(encoding="utf-8"), exercise.name, mark)
         self.answers.write_text(text, encoding="utf-8")
         start = time.perf_counter()
-        self.wait_for(f"{exercise.title}")
+        verdict = self._wait_for(rf"[✓✗…] {re.escape(exercise.title)}( \(optional\))?  (\w+)")
         seconds = time.perf_counter() - start
-        self.drain()
+        if verdict[2] != "passed":
+            raise RuntimeError(f"our solution of {exercise.name}: {verdict[2]}")
+        self._wait_until_idle()
         return seconds
 
+    def _wait_for(self, pattern: str) -> re.Match[str]:
+        """Read until a line that is like `pattern` is printed."""
+        raw, deadline = b"", time.monotonic() + _PATIENCE_S
+        while True:
+            text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", raw.decode(errors="ignore"))
+            if found := re.search(pattern, text):
+                return found
+            if not select.select([self._terminal], [], [], deadline - time.monotonic())[0]:
+                raise TimeoutError(f"no {pattern!r} in {text!r}")
+            raw += os.read(self._terminal, 1 << 16)
 
-def rows(section: Section) -> list[Row]:
-    light = [
-        e
-        for e in section.exercises
-        if e.name not in _with_training(section) and e.names[0].isidentifier()
-    ]
+    def _wait_until_idle(self) -> None:
+        """Read what else is printed until every process of the watch sleeps, or for a while."""
+        deadline, quiet = time.monotonic() + _PAUSE_S, 0
+        while quiet < 3 and time.monotonic() < deadline:
+            while select.select([self._terminal], [], [], 0.02)[0]:
+                os.read(self._terminal, 1 << 16)
+            children = self.process.children()
+            quiet = quiet + 1 if all(_sleeps(child) for child in children) else 0
+
+
+def _sleeps(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_SLEEPING)
+    except psutil.NoSuchProcess:
+        return True
+
+
+@contextmanager
+def watched(section: Section) -> Iterator[Watched]:
     with tempfile.TemporaryDirectory() as folder:
-        watched = Watched(section, Path(folder))
-        times = {
-            e.name: [watched.seconds_to_verdict(e, mark) for mark in range(_N_SAVES)] for e in light
-        }
-        watched.process.terminate()
-        watched.process.wait()
+        found = Watched(section, Path(folder))
+        try:
+            yield found
+        finally:
+            found.process.terminate()
+            found.process.wait()
+
+
+def cold_seconds(section: Section, exercise: Exercise) -> float:
+    """Give the seconds that a pytest of one exercise takes, its files read once before."""
+    words = (sys.executable, "-m", "pytest", "-q", "-p", "arena_lab.pytest_plugin", "--solutions")
+    return median_seconds(command(*words, f"{section.tests}::{exercise.name}"), 1)
+
+
+def light(section: Section) -> list[Exercise]:
+    """Give the exercises without training: no test of theirs may take longer than the others."""
+    from arena_lab.checking import find_checks
+
+    heavy = {c.exercise.name for c in find_checks(section) if c.timeout > DEFAULT_TIMEOUT}
+    return [e for e in section.exercises if e.name not in heavy]
+
+
+def rows(section: Section, exercises: list[Exercise], n_saves: int) -> list[Row]:
+    times: dict[str, list[float]] = {}
+    cold: dict[str, float] = {}
+    with watched(section) as watch:
+        for number, e in enumerate(exercises):
+            times[e.name] = [watch.seconds_to_verdict(e, mark) for mark in range(n_saves)]
+            if number % _COLD_EVERY == 0:
+                cold[e.name] = cold_seconds(section, e)
     every = sorted(t for found in times.values() for t in found)
-    median, late = statistics.median(every), every[int(0.95 * len(every))]
-    slowest = max(times, key=lambda name: statistics.median(times[name]))
-    sample = light[:: max(1, len(light) // 5)]
-    cold = statistics.median(
-        median_seconds(
-            command(
-                *(sys.executable, "-m", "pytest", "-q", "-p", "arena_lab.pytest_plugin"),
-                *("--solutions", str(section.tests), "-k", e.name),
-            ),
-            _N_COLD,
-        )
-        for e in sample
-    )
+    medians = {name: statistics.median(found) for name, found in times.items()}
+    slowest = max(medians, key=lambda name: medians[name])
+    ratio = statistics.median(cold[name] / medians[name] for name in cold)
     return [
-        Row(f"{section.number} save → verdict, median", f"{1000 * median:.0f} ms", "≤ 100 ms"),
-        Row(f"{section.number} save → verdict, 95 %", f"{1000 * late:.0f} ms", "≤ 500 ms"),
+        Row("save → verdict, median", _ms(statistics.median(every)), "≤ 100 ms"),
+        Row("save → verdict, 95 %", _ms(every[int(0.95 * len(every))]), "≤ 500 ms"),
+        Row(f"slowest exercise, {slowest}", _ms(medians[slowest]), ""),
         Row(
-            f"{section.number} slowest exercise, {slowest}",
-            f"{1000 * statistics.median(times[slowest]):.0f} ms",
-            "",
-        ),
-        Row(
-            f"{section.number} cold pytest of one exercise",
-            f"{cold:.2f} s, {cold / median:.0f}× the watch",
+            f"cold pytest of the same tests, {len(cold)} exercises",
+            f"{statistics.median(cold.values()):.2f} s, {ratio:.0f}× the watch",
             "≥ 30×",
         ),
     ]
 
 
-def _with_training(section: Section) -> set[str]:
-    """Give the exercises with a test that is allowed more time than the others."""
-    from arena_lab.checking import find_checks
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms"
 
-    return {c.exercise.name for c in find_checks(section) if c.timeout > DEFAULT_TIMEOUT}
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("sections", nargs="*", help="all by default")
+    parser.add_argument("--saves", type=int, default=_N_SAVES, help="of each exercise")
+    chosen = parser.parse_args()
+    for section in catalogue.sections():
+        if not chosen.sections or section.number in chosen.sections:
+            exercises = light(section)
+            title = f"Watch, {section.number} {section.title}: {len(exercises)} exercises, "
+            title += f"{chosen.saves} saves each"
+            show(title, rows(section, exercises, chosen.saves))
+            print(f"Load average {os.getloadavg()[0]:.1f}\n", flush=True)
 
 
 if __name__ == "__main__":
-    chosen = sys.argv[1:]
-    sections = [s for s in catalogue.sections() if not chosen or s.number in chosen]
-    show(f"Watch, {_N_SAVES} saves an exercise", [row for s in sections for row in rows(s)])
+    main()
