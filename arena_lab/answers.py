@@ -79,6 +79,11 @@ class Step:
     error: Exception | None = None
     limit: float = 0.0  # seconds; none for what imports or defines
 
+    def moved(self, lines: int) -> "Step":
+        """Give the step as it is some lines further down."""
+        code = self.code and _moved(self.code, lines)
+        return Step(self.names, self.line + lines, code, self.error, self.limit)
+
 
 def compiled(path: Path, text: str) -> list[Step]:
     """Compile a script statement by statement; compiling runs none of it."""
@@ -91,9 +96,17 @@ def compiled(path: Path, text: str) -> list[Step]:
     return steps
 
 
-# A save changes one cell: the others are compiled already, unless their lines moved.
+# A save changes one cell: the others are compiled already, though their lines may have moved.
 @functools.lru_cache(maxsize=2048)
 def _compile_cell(path: Path, cell: Cell, flags: int) -> tuple[tuple[Step, ...], int]:
+    steps, new_flags = _compile_at(path, Cell(cell.text, 1), flags)
+    if any(step.error for step in steps):  # an error names a line of the whole file
+        return _compile_at(path, cell, flags)
+    return tuple(step.moved(cell.line - 1) for step in steps), new_flags
+
+
+@functools.lru_cache(maxsize=2048)
+def _compile_at(path: Path, cell: Cell, flags: int) -> tuple[tuple[Step, ...], int]:
     try:
         _require_decoded(cell)
         # Empty lines before it: the line numbers must be those of the whole file.
@@ -105,6 +118,11 @@ def _compile_cell(path: Path, cell: Cell, flags: int) -> tuple[tuple[Step, ...],
         flags |= _future_flags(node)
         steps.append(_step(node, path, flags))
     return tuple(steps), flags
+
+
+def _moved(code: CodeType, lines: int) -> CodeType:
+    inner = (_moved(c, lines) if isinstance(c, CodeType) else c for c in code.co_consts)
+    return code.replace(co_firstlineno=code.co_firstlineno + lines, co_consts=tuple(inner))
 
 
 def _require_decoded(cell: Cell) -> None:
@@ -132,7 +150,7 @@ def load(path: Path, module_name: str) -> Answers:
             if step.error:
                 raise step.error
             if step.code:
-                with _within(step.limit):
+                with _within(step.limit) if step.limit else contextlib.nullcontext():
                     exec(step.code, module.__dict__)
         except BaseException as error:  # a learner's cell may raise anything, SystemExit too
             answers.broken.append(Broken(step.names, step.line, error))
@@ -146,14 +164,13 @@ def _within(seconds: float) -> Iterator[None]:
     def end(*_: object) -> None:
         raise TimeoutError(f"it runs longer than {seconds:g} s; put it under `if MAIN:`")
 
-    before = signal.signal(signal.SIGALRM, end) if seconds else None
+    before = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        if seconds:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _step(node: ast.stmt, path: Path, flags: int) -> Step:

@@ -30,7 +30,8 @@ class Cell:
         return [a or b for a, b in _DEFINITION.findall(self.text)]
 
 
-def split(text: str) -> list[Cell]:
+@functools.lru_cache(maxsize=16)
+def split(text: str) -> tuple[Cell, ...]:
     """Cut a script at its `# %%` lines; what stands before the first is a cell of its own."""
     # Not splitlines: Python's line numbers know only line feeds.
     lines = re.findall(r"[^\n]*\n|[^\n]+", text)
@@ -38,7 +39,8 @@ def split(text: str) -> list[Cell]:
     if not starts or starts[0] != 0:
         starts.insert(0, 0)
     ends = [*starts[1:], len(lines)]
-    return [Cell("".join(lines[a:b]), a + 1) for a, b in zip(starts, ends, strict=True) if b > a]
+    pairs = zip(starts, ends, strict=True)
+    return tuple(Cell("".join(lines[a:b]), a + 1) for a, b in pairs if b > a)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ PASSED, FAILED, WAITING, NOT_STARTED = trial.PASSED, trial.FAILED, trial.WAITING
 
 # Most of the machine's memory is the learner's; a test that needs more than this has gone wrong.
 _MEMORY = 8 << 30
+# A spare child is of use from then on; what it has not run by then is new to it.
+_REHEARSAL_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def run(
     *,
     solutions: bool = False,
     interrupted: Callable[[], bool] = lambda: False,
+    spare: isolation.Spare | None = None,
 ) -> Iterator[Verdict]:
     """Check answers and give each exercise's verdict, in the order of the page.
 
@@ -117,6 +120,7 @@ def run(
         exercises: Which of its exercises; all by default.
         solutions: Check our `solutions.py` instead of the learner's `answers.py`.
         interrupted: Once it says yes, what runs is ended, and no more verdicts come.
+        spare: What `ahead` gave; it checks the first exercise that was started.
 
     Raises:
         LabError: The file with the answers is missing or cannot be read.
@@ -138,7 +142,7 @@ def run(
     ]
     done: dict[str, list[TestVerdict]] = {e.name: [] for e in wanted}
     children = isolation.run_all(
-        jobs, workers=_workers(), memory=_memory(), interrupted=interrupted
+        jobs, workers=_workers(), memory=_memory(), interrupted=interrupted, spare=spare
     )
     with contextlib.closing(children) as outcomes:
         for exercise in wanted:
@@ -155,6 +159,24 @@ def run(
             yield _verdict(exercise, _status(mine), mine)
 
 
+def ahead(section: Section, exercise: Exercise) -> isolation.Spare:
+    """Fork a child for the next check of a section, warm from our solution of an exercise."""
+    prepare(section)
+    return isolation.Spare(functools.partial(_rehearse, section, exercise))
+
+
+def _rehearse(section: Section, exercise: Exercise) -> None:
+    checks.by_hand = False
+    name = f"{section.package}.{section.solutions.stem}"
+    enough = time.monotonic() + _REHEARSAL_S
+    with trial.state_kept():
+        for check in find_checks(section):
+            light = check.timeout <= checks.DEFAULT_TIMEOUT and time.monotonic() < enough
+            if check.exercise == exercise and light:
+                trial.run(check, section.solutions, name)
+    compiled(section.answers, read_source(section.answers))
+
+
 def _step(check: Check, path: Path, module_name: str) -> isolation.Step:
     # Each test gets the answers anew: what one changes in them is not there for the next.
     return isolation.Step(functools.partial(trial.run, check, path, module_name), check.timeout)
@@ -162,12 +184,15 @@ def _step(check: Check, path: Path, module_name: str) -> isolation.Step:
 
 def not_started(section: Section) -> set[str]:
     """Give the names that stand in `answers.py` as the starter has them, or do not stand there."""
-    solutions = section.solutions.read_text(encoding="utf-8")
-    stubs = cells.definitions(cut(solutions, section.solutions))
+    stubs = _stubs(section.solutions, section.solutions.read_text(encoding="utf-8"))
     have = _shapes(read_source(section.answers))
     names = {name for exercise in section.exercises for name in exercise.names}
-    shapes = {name: stubs[name].shape if name in stubs else None for name in names}
-    return {name for name in names if have.get(name) == shapes[name]}
+    return {name for name in names if have.get(name) == stubs.get(name)}
+
+
+@functools.lru_cache(maxsize=8)
+def _stubs(path: Path, solutions: str) -> dict[str, str]:
+    return {name: d.shape for name, d in cells.definitions(cut(solutions, path)).items()}
 
 
 def _shapes(text: str) -> dict[str, str]:
@@ -215,6 +240,25 @@ def _import_what_answers_use(section: Section) -> None:
     tests = importlib.import_module(f"{section.package}.tests")
     for name in getattr(tests, "IMPORTED_AHEAD", ()):
         importlib.import_module(name)
+    _remember_annotations()
+
+
+def _remember_annotations() -> None:
+    """Make `Float[Tensor, "batch"]` once: to make all of a file's anew is half of loading it."""
+    kind: Any = type(getattr(sys.modules.get("jaxtyping"), "Float", None))
+    make = getattr(kind, "__getitem__", None)
+    if make is None or hasattr(make, "__wrapped__"):  # not in use, or done
+        return
+    remembered = functools.lru_cache(maxsize=4096)(make)
+
+    @functools.wraps(make)
+    def look_up(dtype: type, item: Any) -> Any:
+        try:
+            return remembered(dtype, item)
+        except TypeError:  # what cannot be a key
+            return make(dtype, item)
+
+    kind.__getitem__ = look_up
 
 
 def _test_verdict(check: Check, outcome: isolation.Outcome, path: Path) -> TestVerdict:

@@ -5,33 +5,21 @@ milliseconds and may loop, crash, exit, eat memory or flood its output.
 """
 
 import contextlib
-import ctypes
-import faulthandler
-import glob
 import json
 import os
-import resource
 import selectors
-import signal
-import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arena_lab.processes import Process, orphans_adopted
+from arena_lab.processes import Spare as Spare
+from arena_lab.processes import Step as Step
+
 _OUTPUT_LIMIT = 20_000
 _REPORT_LIMIT = 10_000_000
 _GRACE = 0.3
-# From linux/prctl.h
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-
-
-@dataclass(frozen=True)
-class Step:
-    """A function that returns something JSON can hold, and the seconds it may take."""
-
-    function: Callable[[], Any]
-    timeout: float
 
 
 @dataclass(frozen=True)
@@ -57,6 +45,7 @@ def run_all(
     workers: int,
     memory: int,
     interrupted: Callable[[], bool] = lambda: False,
+    spare: Spare | None = None,
 ) -> Generator[tuple[Any, int, Outcome], None, None]:
     """Run each job in a child of its own, some at a time, and give each step's outcome as it comes.
 
@@ -68,14 +57,20 @@ def run_all(
         workers: How many children at a time.
         memory: Bytes that a child may allocate beyond what it starts with.
         interrupted: Asked many times a second; once it says yes, the children are ended.
+        spare: Takes the first job, if it is ready; then its functions must be ones to pickle.
     """
     waiting = ((key, steps) for key, steps in jobs if steps)
     children: dict[Any, _Child] = {}
-    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as cleanup:
+    with (
+        orphans_adopted() as end_orphans,
+        selectors.DefaultSelector() as selector,
+        contextlib.ExitStack() as cleanup,
+    ):
         cleanup.callback(lambda: [*map(_Child.kill, children.values())])
         while True:
             while len(children) < workers and (job := next(waiting, None)):
-                children[job[0]] = _Child(job[1], 0, memory, selector)
+                process = spare.take(job[1], memory) if spare else None
+                children[job[0]] = _Child(job[1], 0, memory, selector, process)
             if not children:
                 return
             patience = min(child.deadline for child in children.values()) - time.monotonic()
@@ -88,6 +83,7 @@ def run_all(
                     yield key, number, outcome
                 if child.ended:
                     del children[key]
+                    end_orphans()
                     if child.next_step < len(child.steps):
                         children[key] = _Child(child.steps, child.next_step, memory, selector)
 
@@ -116,29 +112,23 @@ class _Child:
     """A process that runs `steps` from `next_step` on, seen from its parent."""
 
     def __init__(
-        self, steps: Sequence[Step], first: int, memory: int, selector: selectors.BaseSelector
+        self,
+        steps: Sequence[Step],
+        first: int,
+        memory: int,
+        selector: selectors.BaseSelector,
+        process: Process | None = None,
     ) -> None:
         self.steps, self.next_step, self.ended = steps, first, False
         self._selector = selector
         self._report, self._output = bytearray(), bytearray()
-        report_read, report_write = os.pipe()
-        output_read, output_write = os.pipe()
-        stack_read, stack_write = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
         self._begin_step()
-        self.pid = os.fork()
-        if self.pid == 0:
-            for fd in (report_read, output_read, stack_read):
-                os.close(fd)
-            _live(steps[first:], memory, report_write, output_write, stack_write)
-        for fd in (report_write, output_write, stack_write):
-            os.close(fd)
-        self._fds = (report_read, output_read, stack_read)
-        os.set_blocking(stack_read, False)
-        for fd, read in ((report_read, self._read_report), (output_read, self._read_output)):
+        self._process = process or Process(lambda _: (steps[first:], memory))
+        pipes = self._process.pipes
+        for fd in (pipes.report, pipes.output, pipes.stack):
             os.set_blocking(fd, False)
-            selector.register(fd, selectors.EVENT_READ, read)
+        selector.register(pipes.report, selectors.EVENT_READ, self._read_report)
+        selector.register(pipes.output, selectors.EVENT_READ, self._read_output)
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
         """Give the steps that ended since the last call, and notice the end of the child."""
@@ -164,21 +154,15 @@ class _Child:
 
     def kill(self) -> None:
         """End the child and what it started, and free what it held."""
-        started = _descendants(self.pid)
-        for end, pid in ((os.killpg, self.pid), *((os.kill, pid) for pid in (self.pid, *started))):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                end(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
-        for fd in self._fds:
+        for fd in self._process.pipes:
             if fd in self._selector.get_map():
                 self._selector.unregister(fd)
-            os.close(fd)
+        self._process.end()
         self.ended = True
 
     def _poll(self) -> int | None:
         # Not reaped yet: until `kill` the number must not belong to another process.
-        found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        found = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if found is None:
             return None
         exited = found.si_code == os.CLD_EXITED
@@ -213,14 +197,14 @@ class _Child:
 
     def _read_stack(self) -> str:
         with contextlib.suppress(BlockingIOError):
-            return os.read(self._fds[2], 1 << 16).decode("utf-8", "replace")
+            return os.read(self._process.pipes.stack, 1 << 16).decode("utf-8", "replace")
         return ""
 
     def _read_report(self) -> bool:
-        return self._read(self._fds[0], self._report, _REPORT_LIMIT)
+        return self._read(self._process.pipes.report, self._report, _REPORT_LIMIT)
 
     def _read_output(self) -> bool:
-        return self._read(self._fds[1], self._output, _OUTPUT_LIMIT)
+        return self._read(self._process.pipes.output, self._output, _OUTPUT_LIMIT)
 
     def _read(self, fd: int, buffer: bytearray, limit: int) -> bool:
         """Read what is there, keep what fits, and tell whether more of use may come."""
@@ -232,68 +216,3 @@ class _Child:
             self._selector.unregister(fd)
         buffer += data[: max(0, limit - len(buffer))]
         return bool(data) and len(buffer) < limit
-
-
-def _live(steps: Sequence[Step], memory: int, report: int, output: int, stack: int) -> None:
-    """Be the child: set the limits, run, report, and wait to be ended."""
-    code, me = 1, os.getpid()
-    try:
-        os.setsid()
-        _adopt_orphans()
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115
-        sys.stdout = open(1, "w", closefd=False, errors="replace")  # noqa: SIM115
-        sys.stderr = open(2, "w", closefd=False, errors="replace")  # noqa: SIM115
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        _limit_memory(memory)
-        faulthandler.enable(stack, all_threads=False)
-        for step in steps:
-            faulthandler.dump_traceback_later(step.timeout, file=stack, exit=False)
-            data = json.dumps(step.function()).encode() + b"\n"
-            if os.getpid() != me:  # an answer forked: there is one report
-                return
-            faulthandler.cancel_dump_traceback_later()
-            with contextlib.suppress(Exception):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            while data:
-                data = data[os.write(report, data) :]
-        code = 0
-        if sys.platform == "linux":  # what it started stays below it until then
-            signal.pause()
-    finally:
-        os._exit(code)
-
-
-def _adopt_orphans() -> None:
-    """Keep what an answer leaves behind below this process, and end with the parent."""
-    if sys.platform == "linux":
-        prctl = ctypes.CDLL(None).prctl
-        prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _descendants(pid: int) -> list[int]:
-    """Give the processes below one, also those with a session of their own; on Linux alone."""
-    found = []
-    for path in glob.glob(f"/proc/{pid}/task/*/children"):
-        with contextlib.suppress(OSError), open(path) as file:
-            for child in map(int, file.read().split()):
-                found += [child, *_descendants(child)]
-    return found
-
-
-def _limit_memory(memory: int) -> None:
-    # RLIMIT_DATA counts what is written, not what is reserved: torch and CUDA reserve far more.
-    if sys.platform != "linux":
-        return
-    with open("/proc/self/status") as file:
-        used = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData"))
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = used + memory
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -27,7 +27,7 @@ def run(check: "Check", path: Path, module_name: str) -> dict[str, Any]:
     """Load the answers, run one test on them, and report what JSON can hold."""
     if path.name != _SOLUTIONS:
         _hide(path.with_name(_SOLUTIONS), module_name.rpartition(".")[0])
-    with _state_kept():
+    with state_kept():
         answers = load(path, module_name)
     try:
         check.function(*(_hand_in(answers, name) for name in check.parameters))
@@ -43,7 +43,7 @@ def run(check: "Check", path: Path, module_name: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _state_kept() -> Iterator[None]:
+def state_kept() -> Iterator[None]:
     """Take back what loading a file changes for all: a stray line must not cost every verdict."""
     torch = sys.modules.get("torch")
     folder, environment, limit = os.getcwd(), dict(os.environ), sys.getrecursionlimit()
@@ -53,8 +53,9 @@ def _state_kept() -> Iterator[None]:
     with warnings.catch_warnings():
         yield
     os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
+    if os.environ != environment:
+        os.environ.clear()
+        os.environ.update(environment)
     sys.setrecursionlimit(limit)
     np.seterr(**errors)
     random.setstate(numbers)

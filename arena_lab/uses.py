@@ -49,6 +49,15 @@ class Script:
                 waiting += self._uses.get(name, ())
         return found
 
+    def users(self, names: Iterable[str]) -> set[str]:
+        """Give `names` and everything that uses them, directly or not."""
+        found = set(names)
+        while new := {
+            n for n, u in self._uses.items() if n not in found and not u.isdisjoint(found)
+        }:
+            found |= new
+        return found
+
     def _join(self, handed: frozenset[str]) -> None:
         """Count what a call is given as used by the variables that the call reaches.
 

@@ -1,6 +1,8 @@
 """Watch answers: each save is checked at once, with the libraries already imported."""
 
 import contextlib
+import functools
+import os
 import select
 import sys
 import termios
@@ -14,7 +16,9 @@ from rich.text import Text
 from arena_lab import checking, progress, report
 from arena_lab.answers import read_source
 from arena_lab.catalogue import Exercise, Section
+from arena_lab.checking import FAILED
 from arena_lab.errors import LabError
+from arena_lab.isolation import Spare
 from arena_lab.uses import Script
 
 _KEYS = {"a": "check all", "n": "next", "h": "hint", "s": "solution", "q": "quit"}
@@ -30,43 +34,58 @@ class Watch:
         self._seen: tuple[int, ...] = ()
         self._script = self._read()
         self._unchecked: list[Exercise] = []
-        self._current = section.exercises[0] if section.exercises else None
+        self._current = next(iter(section.exercises), None)
+        self._spare: Spare | None = None
+
+    def prepare(self) -> None:
+        """Import what checks need, and fork a child ahead of the next save."""
+        checking.prepare(self.section)
+        if self._current and (self._spare is None or self._spare.is_taken):
+            self._spare = checking.ahead(self.section, self._current)
+
+    def close(self) -> None:
+        """End the child that waits for the next save."""
+        if self._spare:
+            self._spare.close()
+
+    def is_behind(self) -> bool:
+        """Whether the file is another than the one read last: some mounts tell of no save."""
+        return self._state() not in (self._seen, ())
 
     def saved(self) -> list[checking.Verdict]:
         """Check the exercises that the newest save concerns, and give their verdicts.
 
-        The next save ends what still runs; what it does not concern itself is checked after it.
+        What was written comes first, then what uses it. The next save ends what still runs; what
+        it does not concern itself is checked after it.
         """
         script = self._read()
-        changed = script.changed_since(self._script) if script and self._script else None
         if script is None:
             return []
-        concerned = [
-            e
-            for e in self.section.exercises
-            if e in self._unchecked or self._concerns(script, e, changed)
-        ]
-        # What was written first, then what uses it.
-        concerned.sort(key=lambda e: changed is not None and not changed & {*e.names})
-        self._script = script
-        return self.check(concerned) if concerned else []
+        written, others = self._concerned(script)
+        self._script, self._unchecked = script, others
+        self._current = next(iter(written), self._current)
+        verdicts = self.check(written)
+        if self._state() == self._seen:
+            verdicts += self.check(others, explain=all(v.status != FAILED for v in verdicts))
+        with contextlib.suppress(LabError, OSError):  # the next save does without
+            self.prepare()
+        return verdicts
 
-    def check(self, exercises: list[Exercise]) -> list[checking.Verdict]:
+    def check(self, exercises: list[Exercise], *, explain: bool = True) -> list[checking.Verdict]:
         """Check exercises, print each verdict as it comes, explain the first failure."""
         verdicts = []
+        self._unchecked = [*exercises, *(e for e in self._unchecked if e not in exercises)]
         try:
-            for verdict in checking.run(
-                self.section, exercises, interrupted=lambda: self._state() != self._seen
-            ):
+            for verdict in self._run(exercises) if exercises else ():
                 verdicts.append(verdict)
+                self._unchecked = [e for e in self._unchecked if e.name != verdict.name]
                 if verdict.status != checking.NOT_STARTED:
                     self._print(verdict)
         except LabError as error:
             self.console.print(Text(str(error), "red"))
             return []
-        self._unchecked = exercises[len(verdicts) :]
-        failed = next((v for v in verdicts if v.status == checking.FAILED and v.failure), None)
-        if failed and failed.failure:
+        failed = next((v for v in verdicts if v.status == FAILED and v.failure), None)
+        if explain and failed and failed.failure:
             self.console.print()
             self.console.print(report.explanation(self.section, failed, failed.failure))
             self._current = self.section.find(failed.name)
@@ -116,16 +135,35 @@ class Watch:
             return ()
         return found.st_ino, found.st_size, found.st_mtime_ns
 
-    def _concerns(self, script: Script, exercise: Exercise, changed: set[str] | None) -> bool:
-        if changed is None:
-            return True
-        taken = {
-            name
-            for check in checking.find_checks(self.section)
-            if check.exercise == exercise
-            for name in check.parameters
-        }
-        return bool(changed & script.reach({*exercise.names, *taken}))
+    def _run(self, exercises: list[Exercise]) -> Iterator[checking.Verdict]:
+        return checking.run(
+            self.section,
+            exercises,
+            interrupted=lambda: self._state() != self._seen,
+            spare=self._spare,
+        )
+
+    def _concerned(self, script: Script) -> tuple[list[Exercise], list[Exercise]]:
+        """Give the exercises that were changed since the last save, and those that use them."""
+        if self._script is None:
+            return list(self.section.exercises), []
+        changed = script.changed_since(self._script)
+        users = script.users(changed)
+        written, others = [], []
+        for e in self.section.exercises:
+            if not changed.isdisjoint(e.names):
+                written.append(e)
+            elif e in self._unchecked or not users.isdisjoint(self._taken[e.name]):
+                others.append(e)
+        return written, others
+
+    @functools.cached_property
+    def _taken(self) -> dict[str, set[str]]:
+        """What the tests of each exercise take, and the exercise's own names."""
+        taken = {e.name: {*e.names} for e in self.section.exercises}
+        for check in checking.find_checks(self.section):
+            taken[check.exercise.name].update(check.parameters)
+        return taken
 
     def _print(self, verdict: checking.Verdict) -> None:
         mark, title, status, message = report.row(verdict)
@@ -139,13 +177,14 @@ def watch(sections: Sequence[Section], console: Console) -> None:
     """Watch until the learner presses q or Ctrl-C; the keys are about the section saved last."""
     import watchfiles
 
-    newest = _saved_last(sections)
-    checking.prepare(newest)  # another is prepared with its first save
     watchers = {str(s.answers): Watch(s, console) for s in sections if s.folder.is_dir()}
-    current = watchers[str(newest.answers)]
+    current = watchers[str(_saved_last(sections).answers)]
+    current.prepare()  # another is prepared with its first save
     keys = ", ".join(f"{key} {meaning}" for key, meaning in _KEYS.items())
     console.print(f"Watching {_what(sections)}. Keys: {keys}", style="dim")
-    with _single_keys() as pressed:
+    with _single_keys() as pressed, contextlib.ExitStack() as cleanup:
+        for watcher in watchers.values():
+            cleanup.callback(watcher.close)
         for changes in watchfiles.watch(
             *(s.folder for s in sections if s.folder.is_dir()),
             watch_filter=lambda _, path: path in watchers,
@@ -156,7 +195,8 @@ def watch(sections: Sequence[Section], console: Console) -> None:
             raise_interrupt=False,
             recursive=False,
         ):
-            for path in {path for _, path in changes}:
+            told = {path for _, path in changes}
+            for path in (p for p, w in watchers.items() if p in told or w.is_behind()):
                 current = watchers[path]
                 if len(sections) > 1:
                     console.print(f"{current.section.number} {current.section.title}", style="dim")
@@ -187,8 +227,8 @@ def _single_keys() -> Iterator[Callable[[], str]]:
 
     def pressed() -> str:
         found = ""
-        while select.select([sys.stdin], [], [], 0)[0]:
-            found += sys.stdin.read(1)
+        while select.select([descriptor], [], [], 0)[0]:
+            found += os.read(descriptor, 64).decode(errors="ignore")
         return found
 
     try:
