@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from arena_lab import cells, checks, isolation, trial
@@ -25,6 +26,8 @@ PASSED, FAILED, WAITING, NOT_STARTED = trial.PASSED, trial.FAILED, trial.WAITING
 
 # Most of the machine's memory is the learner's; a test that needs more than this has gone wrong.
 _MEMORY = 8 << 30
+# Makes torch.cuda.is_available() leave CUDA as it is.
+_ASK_DRIVER_ONLY = "PYTORCH_NVML_BASED_CUDA_CHECK"
 # A spare child is of use from then on; what it has not run by then is new to it.
 _REHEARSAL_S = 0.5
 
@@ -95,7 +98,7 @@ def find_checks(section: Section) -> list[Check]:
     if not section.tests.exists():
         raise LabError(f"{section.tests} is missing; `git checkout -- {section.tests}` restores it")
     make_importable(section)
-    module = importlib.import_module(f"{section.package}.tests")
+    module = _imported(f"{section.package}.tests")
     return [
         Check(
             name, section.find(function.check_info.exercise), function, function.check_info.timeout
@@ -236,11 +239,23 @@ def _import_what_answers_use(section: Section) -> None:
             # Our own folders are the learner's to change: only installed packages are shared.
             spec = importlib.util.find_spec(name.partition(".")[0])
             if spec and "site-packages" in (spec.origin or ""):
-                importlib.import_module(name)
-    tests = importlib.import_module(f"{section.package}.tests")
+                _imported(name)
+    tests = _imported(f"{section.package}.tests")
     for name in getattr(tests, "IMPORTED_AHEAD", ()):
-        importlib.import_module(name)
+        _imported(name)
     _remember_annotations()
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module that may ask for a GPU: no child can use one that its parent has begun."""
+    before = os.environ.get(_ASK_DRIVER_ONLY)
+    os.environ[_ASK_DRIVER_ONLY] = "1"
+    try:
+        return importlib.import_module(name)
+    finally:
+        del os.environ[_ASK_DRIVER_ONLY]
+        if before is not None:
+            os.environ[_ASK_DRIVER_ONLY] = before
 
 
 def _remember_annotations() -> None:
@@ -262,10 +277,8 @@ def _remember_annotations() -> None:
 
 
 def _test_verdict(check: Check, outcome: isolation.Outcome, path: Path) -> TestVerdict:
-    if outcome.kind == "result" and isinstance(outcome.result, dict):
-        report = outcome.result
-    else:
-        report = _ended_early(check, outcome, path)
+    sound = outcome.kind == "result" and _is_report(outcome.result)
+    report = outcome.result if sound else _ended_early(check, outcome, path)
     return TestVerdict(
         name=check.name,
         status=report["status"],
@@ -277,11 +290,26 @@ def _test_verdict(check: Check, outcome: isolation.Outcome, path: Path) -> TestV
     )
 
 
+def _is_report(found: Any) -> bool:
+    """Tell whether it is what `trial.run` gives: an answer may write into the pipe, too."""
+    if not isinstance(found, dict) or found.get("status") not in (PASSED, FAILED, WAITING):
+        return False
+    where, details = found.get("where", []), found.get("details", [])
+    lists = [where, details, *(details if isinstance(details, list) else [])]
+    texts = [found.get("sentence", "")]
+    if all(isinstance(part, list) for part in lists):
+        texts += [*where, *(text for detail in details for text in detail)]
+        return all(isinstance(t, str) for t in texts) and all(len(d) == 2 for d in details)
+    return False
+
+
 def _ended_early(check: Check, outcome: isolation.Outcome, path: Path) -> dict[str, Any]:
     what = check.exercise.name
     where = _lines_of_stack(outcome.stack, path)
     if outcome.kind == "timeout":
         sentence = f"{what} did not finish within {check.timeout:g} seconds: an endless loop?"
+    elif outcome.kind == "result":
+        sentence = f"{what} wrote into a pipe that is not its own, the one of its verdict"
     elif outcome.kind == "skipped":
         sentence = f"not run, for another test of {what} did not finish"
     elif outcome.kind == "signal":

@@ -2,7 +2,9 @@
 
 import os
 import re
+import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -114,7 +116,7 @@ def test_hostile_answer_costs_only_its_own_verdict(
     expected: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("ARENA_LAB_TEST_MEMORY_MB", "600")
+    monkeypatch.setenv("ARENA_LAB_TEST_MEMORY_MB", "300")
     write_answer("def triple(x):\n    return x * 3", "triple")
     write_answer(f"def double(x):\n    {body}")
     found = verdicts(section)
@@ -293,25 +295,103 @@ def test_missing_answers_file_says_how_to_get_one(section: Section) -> None:
         verdicts(section)
 
 
-@pytest.mark.parametrize("own_session", [False, True], ids=["same session", "session of its own"])
-def test_children_left_behind_are_ended(
-    section: Section, write_answer: Write, tmp_path: Path, own_session: bool
+LEFT_BEHIND = {
+    "a process": ("start()", PASSED),
+    "in a session of its own": ("start(start_new_session=True)", PASSED),
+    "in a group of its own, by a crash": ("start(process_group=0); os.abort()", FAILED),
+    "in a session of its own, by a crash": ("start(start_new_session=True); os.abort()", FAILED),
+    "in a session of its own, by exit": ("start(start_new_session=True); os._exit(0)", FAILED),
+    "by a daemon, and a crash": (
+        "if os.fork() == 0:\n"
+        "        os.setsid(); start(start_new_session=True); os._exit(0)\n"
+        "    os.wait(); os.abort()",
+        FAILED,
+    ),
+    "by what is left behind": (
+        "if os.fork() == 0:\n"
+        "        os.setsid(); start(start_new_session=True); time.sleep(60)\n"
+        "    time.sleep(0.5); os.abort()",
+        FAILED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "status"), LEFT_BEHIND.values(), ids=LEFT_BEHIND)
+def test_processes_left_behind_are_ended(
+    section: Section, write_answer: Write, tmp_path: Path, body: str, status: str
 ) -> None:
     note = tmp_path / "pid"
     write_answer(
         "def double(x):\n"
-        "    import subprocess\n"
-        "    child = subprocess.Popen(['sleep', '60'], "
-        f"start_new_session={own_session}, stdout=subprocess.DEVNULL)\n"
-        f"    open({str(note)!r}, 'w').write(str(child.pid))\n"
+        "    import os, subprocess, time\n"
+        "    def start(**settings):\n"
+        "        child = subprocess.Popen(['sleep', '60'], stdout=subprocess.DEVNULL, **settings)\n"
+        f"        open({str(note)!r}, 'w').write(str(child.pid))\n"
+        f"    {body}\n"
         "    return 2 * x"
     )
-    assert verdicts(section)["double"].status == PASSED
-    deadline = time.monotonic() + 5
-    while _is_alive(int(note.read_text())) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _is_alive(int(note.read_text()))
+    before = {child.pid for child in psutil.Process().children()}
+    assert verdicts(section)["double"].status == status
+    assert not psutil.pid_exists(int(note.read_text()))
+    assert {child.pid for child in psutil.Process().children()} == before
 
 
-def _is_alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+def test_processes_that_others_started_are_left_alone() -> None:
+    own = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    during = []
+
+    def start() -> None:
+        during.append(subprocess.Popen(["sleep", "60"]))
+
+    thread = threading.Timer(0.1, start)
+    thread.start()
+    steps = [isolation.Step(lambda: time.sleep(0.5), 5), isolation.Step(os.abort, 5)]
+    assert len(list(isolation.run_all([("job", steps)], workers=1, memory=1 << 30))) == 2
+    thread.join()
+    for process in (own, *during):
+        assert process.poll() is None
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}",
+        "[]",
+        '{"status": "passed", "where": [1]}',
+        '{"status": "failed", "details": 1}',
+        '{"status": "failed", "details": [["a"]]}',
+    ],
+)
+def test_answer_that_writes_into_pipes_costs_only_its_own_verdict(
+    section: Section, write_answer: Write, line: str
+) -> None:
+    write_answer("def triple(x):\n    return x * 3", "triple")
+    write_answer(
+        "def double(x):\n"
+        "    import os, stat\n"
+        "    for fd in range(3, 200):\n"
+        "        try:\n"
+        "            if stat.S_ISFIFO(os.fstat(fd).st_mode):\n"
+        f"                os.write(fd, {(line + chr(10)).encode()!r} * 100)\n"
+        "        except OSError: pass\n"
+        "    return 2 * x"
+    )
+    found = verdicts(section)
+    assert "wrote into a pipe that is not its own" in message(found["double"])
+    assert found["triple"].status == PASSED
+
+
+def test_lines_that_only_moved_are_named_where_they_are(
+    section: Section, write_answer: Write
+) -> None:
+    write_answer("def double(x):\n    return x + 'a'")
+    before = verdicts(section)["double"].failure
+    section.answers.write_text("\n\n\n" + section.answers.read_text())
+    after = verdicts(section)["double"].failure
+    assert before is not None
+    assert after is not None
+    numbers = [int(re.findall(r"line (\d+)", failure.where[0])[0]) for failure in (before, after)]
+    assert numbers[1] == numbers[0] + 3
+    assert before.where[0].split(":")[1] == after.where[0].split(":")[1]

@@ -1,22 +1,28 @@
 """A save is checked at once, and only what it concerns."""
 
+import io
 import os
 import pty
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from rich.console import Console
 
-from arena_lab import progress, watch
+from arena_lab import checking, guide, progress, watch
 from arena_lab.catalogue import Section
 from arena_lab.checking import FAILED, PASSED
 from arena_lab.paths import ROOT
+from arena_lab.processes import Process
 from arena_lab.uses import Script
 
 Write = Callable[..., None]
@@ -68,10 +74,26 @@ def test_reach_follows_calls_and_tables() -> None:
     assert "g" in script.reach(["look"])
 
 
+def test_users_are_those_that_reach_it() -> None:
+    script = Script(LOOKUP)
+    assert script.users(["f"]) == {"f", "h"}
+    assert "look" in script.users(["g"])
+
+
 @pytest.fixture
-def watcher(section: Section, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> watch.Watch:
+def watcher(
+    section: Section, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[watch.Watch]:
     monkeypatch.setattr(progress, "STATE", tmp_path / ".lab")
-    return watch.Watch(section, Console(file=open(os.devnull, "w")))
+    monkeypatch.setattr(guide, "STATE", tmp_path / ".lab")
+    found = watch.Watch(section, Console(file=io.StringIO(), width=100))
+    yield found
+    found.close()
+
+
+def printed(watcher: watch.Watch) -> str:
+    assert isinstance(watcher.console.file, io.StringIO)
+    return watcher.console.file.getvalue()
 
 
 def statuses(watcher: watch.Watch) -> dict[str, str]:
@@ -129,11 +151,197 @@ def test_syntax_error_is_a_verdict_and_then_forgotten(
     assert statuses(watcher)["double"] == PASSED
 
 
-def test_file_that_vanishes_for_a_moment_is_waited_for(
-    watcher: watch.Watch, section: Section
+def test_what_was_written_is_explained_before_its_users_are_checked(
+    watcher: watch.Watch, write_answer: Write
 ) -> None:
+    write_answer("def double(x):\n    return 2 * x")
+    write_answer("def halve(x):\n    return x / 2", "halve")
+    write_answer("def half_of_double(x):\n    return halve(double(x))", "half_of_double")
+    watcher.saved()
+    write_answer("def double(x):\n    return x * x")
+    assert list(statuses(watcher)) == ["double", "halve"]
+    assert re.search(r"✗ double .* look at .*✗ halve", printed(watcher), re.S)
+    assert printed(watcher).count("look at") == 1
+
+
+def test_file_that_vanishes_for_a_moment_is_waited_for(
+    watcher: watch.Watch, write_answer: Write, section: Section
+) -> None:
+    write_answer("def double(x):\n    return 2 * x")
+    aside = section.answers.with_name("aside")
+    section.answers.rename(aside)
+    back = threading.Timer(0.05, aside.rename, [section.answers])
+    back.start()
+    assert statuses(watcher) == {"double": PASSED}
+    back.join()
+
+
+def test_file_that_is_gone_is_checked_when_it_is_back(
+    watcher: watch.Watch, write_answer: Write, section: Section
+) -> None:
+    write_answer("def double(x):\n    return 2 * x")
+    text = section.answers.read_text()
     section.answers.unlink()
-    assert watcher.saved() == []
+    assert statuses(watcher) == {}
+    assert not watcher.is_behind()
+    section.answers.write_text(text)
+    assert watcher.is_behind()
+    assert statuses(watcher) == {"double": PASSED}
+
+
+def wait_until_warm(watcher: watch.Watch) -> Process:
+    assert watcher._spare is not None
+    process = watcher._spare._process
+    assert process is not None
+    assert select.select([process.pipes.report], [], [], 20)[0]
+    return process
+
+
+def test_save_is_checked_by_the_child_forked_ahead(
+    watcher: watch.Watch, write_answer: Write
+) -> None:
+    watcher.prepare()
+    ahead = wait_until_warm(watcher)
+    write_answer("def double(x):\n    import os\n    raise ValueError(os.getpid())")
+    assert statuses(watcher)["double"] == FAILED
+    assert str(ahead.pid) in printed(watcher)
+    assert wait_until_warm(watcher).pid != ahead.pid
+
+
+def test_each_check_has_a_child_that_has_seen_no_other_answer(
+    watcher: watch.Watch, write_answer: Write
+) -> None:
+    watcher.prepare()
+    wait_until_warm(watcher)
+    write_answer("def double(x):\n    np.array = None\n    import os; os._exit(3)")
+    assert statuses(watcher)["double"] == FAILED
+    wait_until_warm(watcher)
+    write_answer("def double(x):\n    return np.array(2 * x)")
+    assert statuses(watcher)["double"] == PASSED
+
+
+def test_save_does_not_wait_for_a_child_that_is_not_warm(
+    watcher: watch.Watch, write_answer: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_rehearse", lambda *_: time.sleep(60))
+    watcher.prepare()
+    write_answer("def double(x):\n    return 2 * x")
+    assert statuses(watcher)["double"] == PASSED
+
+
+@pytest.mark.parametrize("when", ["before it is warm", "after"])
+def test_child_that_dies_ahead_of_the_save_is_replaced(
+    watcher: watch.Watch, write_answer: Write, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if when == "before it is warm":
+        monkeypatch.setattr(checking, "_rehearse", lambda *_: os._exit(1))
+    watcher.prepare()
+    process = wait_until_warm(watcher)
+    os.kill(process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    write_answer("def double(x):\n    return 2 * x")
+    assert statuses(watcher)["double"] == PASSED
+    assert watcher._spare is not None
+    assert not watcher._spare.is_taken
+
+
+def test_rehearsed_solution_is_hidden_from_the_answer(
+    watcher: watch.Watch, write_answer: Write
+) -> None:
+    watcher.prepare()
+    wait_until_warm(watcher)
+    write_answer(
+        "def double(x):\n    import sys\n"
+        "    return sys.modules[__name__.replace('answers', 'solutions')].double(x)"
+    )
+    assert statuses(watcher)["double"] == FAILED
+    assert "KeyError" in printed(watcher)
+
+
+def test_child_ahead_ends_with_the_watch(watcher: watch.Watch) -> None:
+    watcher.prepare()
+    process = wait_until_warm(watcher)
+    watcher.close()
+    assert not psutil.pid_exists(process.pid)
+
+
+CUDA_PROBE = """\
+import sys, torch
+torch.cuda._device_count_nvml = lambda: 1  # the driver's own tool finds a GPU
+from arena_lab import catalogue, watch
+from rich.console import Console
+(section,) = catalogue.sections()
+watcher = watch.Watch(section, Console(file=sys.stderr, width=200))
+watcher.prepare()
+section.answers.write_text(section.answers.read_text().replace(
+    "raise NotImplementedError()",
+    "import os, torch; assert not torch.cuda._is_in_bad_fork(); "
+    "assert 'PYTORCH_NVML_BASED_CUDA_CHECK' not in os.environ; return 2 * x",
+    1,
+))
+print(*(verdict.status for verdict in watcher.saved() if verdict.name == "double"))
+watcher.close()
+print(torch.cuda.is_initialized())
+"""
+
+
+def test_answers_can_use_cuda_though_an_import_of_ours_asked_for_it(
+    section: Section, tmp_path: Path
+) -> None:
+    asking = "import torch\nassert torch.cuda.is_available()\n"
+    section.tests.write_text(asking + section.tests.read_text())
+    done = subprocess.run(
+        [sys.executable, "-c", CUDA_PROBE],
+        cwd=ROOT,
+        env={**os.environ, "ARENA_LAB_ROOT": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines() == ["passed", "False"], done.stderr
+
+
+def test_key_n_tells_where_to_go_on(watcher: watch.Watch) -> None:
+    assert watcher.key("n")
+    assert "double" in printed(watcher)
+    assert "about 5 minutes" in printed(watcher)
+
+
+def test_key_n_tells_when_all_is_passed(
+    watcher: watch.Watch, section: Section, write_answer: Write
+) -> None:
+    section.answers.write_text(section.solutions.read_text())
+    watcher.saved()
+    watcher.key("n")
+    assert "All of 9.1 is passed." in printed(watcher)
+
+
+def test_key_a_checks_what_no_save_concerned(watcher: watch.Watch, section: Section) -> None:
+    section.answers.write_text(section.solutions.read_text())
+    watcher.saved()
+    before = len(printed(watcher))
+    watcher.key("a")
+    assert re.findall("✓ (\\w+)", printed(watcher)[before:]) == ["double", "halve", "triple"]
+
+
+def test_key_s_shows_the_solution_after_a_try(watcher: watch.Watch, write_answer: Write) -> None:
+    watcher.key("s")
+    assert "return 2 * x" not in printed(watcher)
+    write_answer("def double(x):\n    return x")
+    watcher.saved()
+    watcher.key("s")
+    assert "return 2 * x" in printed(watcher)
+
+
+def test_key_h_is_about_what_was_written_last(watcher: watch.Watch, write_answer: Write) -> None:
+    write_answer("def triple(x):\n    return 3 * x", "triple")
+    watcher.saved()
+    watcher.key("h")
+    assert "triple has no hint" in printed(watcher)
+
+
+def test_key_that_means_nothing_is_let_pass(watcher: watch.Watch) -> None:
+    assert watcher.key("x")
+    assert printed(watcher) == ""
 
 
 def test_watch_in_a_terminal(section: Section, write_answer: Write, tmp_path: Path) -> None:
@@ -148,12 +356,11 @@ def test_watch_in_a_terminal(section: Section, write_answer: Write, tmp_path: Pa
     )
     try:
         read_until(terminal, "Keys:")
-        time.sleep(0.3)  # the watcher of the file system needs a moment after the line
         write_answer("def double(x):\n    return x * x")
         assert "this is the square" in read_until(terminal, "look at")
         os.write(terminal, b"h")
         assert "Twice what?" in read_until(terminal, "Twice")
-        os.write(terminal, b"q")
+        os.write(terminal, b"naq")  # in one go
         assert process.wait(timeout=10) == 0
     finally:
         process.kill()
@@ -177,7 +384,6 @@ def test_watch_without_a_section_takes_the_one_that_is_saved(
     )
     try:
         assert "of 9.1, 9.2. Keys:" in read_until(terminal, "quit")
-        time.sleep(0.3)
         replace = other.read_text().replace(
             "    raise NotImplementedError()", "    return x * x", 1
         )
