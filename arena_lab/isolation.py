@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena_lab.processes import Process, orphans_adopted
+from arena_lab.processes import Job, Process, orphans_adopted
 from arena_lab.processes import Spare as Spare
 from arena_lab.processes import Step as Step
 
@@ -45,6 +45,7 @@ def run_all(
     workers: int,
     memory: int,
     interrupted: Callable[[], bool] = lambda: False,
+    enter: Callable[[], None] = lambda: None,
     spare: Spare | None = None,
 ) -> Generator[tuple[Any, int, Outcome], None, None]:
     """Run each job in a child of its own, some at a time, and give each step's outcome as it comes.
@@ -57,6 +58,7 @@ def run_all(
         workers: How many children at a time.
         memory: Bytes that a child may allocate beyond what it starts with.
         interrupted: Asked many times a second; once it says yes, the children are ended.
+        enter: What each child does first, to give up what it must not have.
         spare: Takes the first job, if it is ready; then its functions must be ones to pickle.
     """
     waiting = ((key, steps) for key, steps in jobs if steps)
@@ -69,8 +71,7 @@ def run_all(
         cleanup.callback(lambda: [*map(_Child.kill, children.values())])
         while True:
             while len(children) < workers and (job := next(waiting, None)):
-                process = spare.take(job[1], memory) if spare else None
-                children[job[0]] = _Child(job[1], 0, memory, selector, process)
+                children[job[0]] = _Child(job[1], 0, memory, selector, enter, spare)
             if not children:
                 return
             patience = min(child.deadline for child in children.values()) - time.monotonic()
@@ -85,7 +86,8 @@ def run_all(
                     del children[key]
                     end_orphans()
                     if child.next_step < len(child.steps):
-                        children[key] = _Child(child.steps, child.next_step, memory, selector)
+                        steps, first = child.steps, child.next_step
+                        children[key] = _Child(steps, first, memory, selector, enter)
 
 
 def one_thread() -> None:
@@ -117,13 +119,18 @@ class _Child:
         first: int,
         memory: int,
         selector: selectors.BaseSelector,
-        process: Process | None = None,
+        enter: Callable[[], None],
+        spare: Spare | None = None,
     ) -> None:
         self.steps, self.next_step, self.ended = steps, first, False
         self._selector = selector
         self._report, self._output = bytearray(), bytearray()
         self._begin_step()
-        self._process = process or Process(lambda _: (steps[first:], memory))
+        # What else is written into the pipe does not know it.
+        self._seal = os.urandom(16).hex().encode()
+        job = Job(steps[first:], memory, self._seal)
+        process = spare.take(job) if spare else None
+        self._process = process or Process(lambda _: enter() or job)
         pipes = self._process.pipes
         for fd in (pipes.report, pipes.output, pipes.stack):
             os.set_blocking(fd, False)
@@ -177,11 +184,9 @@ class _Child:
         while self.next_step < len(self.steps) and b"\n" in self._report:
             line, _, rest = self._report.partition(b"\n")
             self._report[:] = rest
-            try:
-                result = json.loads(line)
-            except ValueError:  # something else was written into our pipe
-                continue
-            yield self._finish_step("result", result, 0)
+            _, sealed, report = line.partition(self._seal)
+            if sealed:
+                yield self._finish_step("result", json.loads(report), 0)
 
     def _finish_step(self, kind: str, result: Any, code: int) -> tuple[int, Outcome]:
         while self._read_output():

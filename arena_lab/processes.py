@@ -39,7 +39,12 @@ class Pipes(NamedTuple):
     orders: int
 
 
-Job = tuple[Sequence[Step], int]
+class Job(NamedTuple):
+    """What a child does; with `seal` before it a report is known to be one."""
+
+    steps: Sequence[Step]
+    memory: int
+    seal: bytes
 
 
 class Process:
@@ -66,7 +71,7 @@ class Process:
 
     def end(self) -> None:
         """End the process and what it started, and free what it held."""
-        started = _descendants(self.pid)
+        started = descendants(self.pid)
         for end, pid in ((os.killpg, self.pid), *((os.kill, pid) for pid in (self.pid, *started))):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 end(pid, signal.SIGKILL)
@@ -87,15 +92,16 @@ class Spare:
     def __init__(self, warm_up: Callable[[], object]) -> None:
         self._process: Process | None = Process(functools.partial(_wait_for_orders, warm_up))
 
-    def take(self, steps: Sequence[Step], memory: int) -> Process | None:
+    def take(self, job: Job) -> Process | None:
         """Give the process with its job begun, or None if it is not warm yet, or gone."""
         process = self._process
         if process is None or not select.select([process.pipes.report], [], [], 0)[0]:
             return None
+        orders = pickle.dumps(job)
         self._process = None
         try:
             if os.read(process.pipes.report, 1) == _READY:
-                _write(process.pipes.orders, pickle.dumps((steps, memory)))
+                _write(process.pipes.orders, orders)
                 return process
         except OSError:
             pass
@@ -127,14 +133,14 @@ def _live(take_job: Callable[[Pipes], Job], pipes: Pipes, not_mine: Iterable[int
         null = os.open(os.devnull, os.O_RDWR)
         for fd in range(3):
             os.dup2(null, fd)
-        steps, memory = take_job(pipes)
+        steps, memory, seal = take_job(pipes)
         _replace_streams(pipes.output)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _limit_memory(memory)
         faulthandler.enable(pipes.stack, all_threads=False)
         for step in steps:
             faulthandler.dump_traceback_later(step.timeout, file=pipes.stack, exit=False)
-            data = json.dumps(step.function()).encode() + b"\n"
+            data = seal + json.dumps(step.function()).encode() + b"\n"
             if os.getpid() != me:  # an answer forked: there is one report
                 return
             faulthandler.cancel_dump_traceback_later()
@@ -210,9 +216,9 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Give the processes below one, also those with a session of their own; on Linux alone."""
-    return [found for child in _children(pid) for found in (child, *_descendants(child))]
+    return [found for child in _children(pid) for found in (child, *descendants(child))]
 
 
 def _prctl(option: int, value: Any) -> None:

@@ -354,18 +354,8 @@ def test_processes_that_others_started_are_left_alone() -> None:
         process.wait()
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "{}",
-        "[]",
-        '{"status": "passed", "where": [1]}',
-        '{"status": "failed", "details": 1}',
-        '{"status": "failed", "details": [["a"]]}',
-    ],
-)
-def test_answer_that_writes_into_pipes_costs_only_its_own_verdict(
-    section: Section, write_answer: Write, line: str
+def test_answer_that_writes_into_every_pipe_changes_no_verdict(
+    section: Section, write_answer: Write
 ) -> None:
     write_answer("def triple(x):\n    return x * 3", "triple")
     write_answer(
@@ -374,12 +364,12 @@ def test_answer_that_writes_into_pipes_costs_only_its_own_verdict(
         "    for fd in range(3, 200):\n"
         "        try:\n"
         "            if stat.S_ISFIFO(os.fstat(fd).st_mode):\n"
-        f"                os.write(fd, {(line + chr(10)).encode()!r} * 100)\n"
+        '                os.write(fd, b\'{}\\n{"status": "passed"}\\n\')\n'
         "        except OSError: pass\n"
-        "    return 2 * x"
+        "    return x"
     )
     found = verdicts(section)
-    assert "wrote into a pipe that is not its own" in message(found["double"])
+    assert found["double"].status == FAILED
     assert found["triple"].status == PASSED
 
 
