@@ -59,8 +59,8 @@ class Watch:
         it does not concern itself is checked after it.
         """
         script = self._read()
-        if script is None:
-            return []
+        if script is None:  # the check says why
+            return self.check([self._current] if self._current else [])
         written, others = self._concerned(script)
         self._script, self._unchecked = script, others
         self._current = next(iter(written), self._current)
@@ -88,6 +88,7 @@ class Watch:
         if explain and failed and failed.failure:
             self.console.print()
             self.console.print(report.explanation(self.section, failed, failed.failure))
+            self.console.print()
             self._current = self.section.find(failed.name)
         with contextlib.suppress(LabError):
             progress.store(self.section, verdicts)
@@ -100,7 +101,7 @@ class Watch:
         if key == "q":
             return False
         if key == "a":
-            self.check(list(self.section.exercises))
+            self.console.print(report.summary(self.check(list(self.section.exercises))))
         elif key == "n":
             self._current = guide.next_exercise(self.section)
             if self._current:
@@ -181,7 +182,7 @@ def watch(sections: Sequence[Section], console: Console) -> None:
     current = watchers[str(_saved_last(sections).answers)]
     current.prepare()  # another is prepared with its first save
     keys = ", ".join(f"{key} {meaning}" for key, meaning in _KEYS.items())
-    console.print(f"Watching {_what(sections)}. Keys: {keys}", style="dim")
+    console.print(f"Watching {_what(sections)}. Keys: {keys}", style="dim", highlight=False)
     with _single_keys() as pressed, contextlib.ExitStack() as cleanup:
         for watcher in watchers.values():
             cleanup.callback(watcher.close)

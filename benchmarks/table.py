@@ -47,7 +47,7 @@ def machine() -> str:
 def median_seconds(run: Callable[[], object], n: int) -> float:
     """Give the median time of `n` runs, in seconds, after one that does not count."""
     run()
-    return statistics.median(_seconds(run) for _ in range(n))
+    return statistics.median(seconds(run) for _ in range(n))
 
 
 def command(*words: str) -> Callable[[], object]:
@@ -61,7 +61,8 @@ def command(*words: str) -> Callable[[], object]:
     return run
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def seconds(run: Callable[[], object]) -> float:
+    """Give the time of one run, in seconds."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start

@@ -1,8 +1,8 @@
 """How soon a save has its verdict: `python benchmarks/watch.py [SECTION …] [--saves N]`.
 
 Each exercise without training, in a solved copy of a section, is changed and saved under `invoke
-watch`; the time is from the file's close to the line of its verdict. After every fourth exercise
-a cold pytest of the same exercise is timed: the ratio compares what ran in the same minute.
+watch`; the time is from the file's close to the line of its verdict. Of six exercises a cold
+pytest is timed behind their saves: the ratio compares what ran in the same minute.
 """
 
 import argparse
@@ -13,16 +13,15 @@ import re
 import select
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from table import Row, command, median_seconds, show
+from table import Row, command, seconds, show
 
 from arena_lab import catalogue
 from arena_lab.catalogue import Exercise, Section
@@ -30,7 +29,7 @@ from arena_lab.checks import DEFAULT_TIMEOUT
 from arena_lab.paths import ROOT
 
 _N_SAVES = 20
-_COLD_EVERY = 4
+_N_COLD = 6  # exercises, from the whole page
 _PATIENCE_S = 120
 # Who saves again while the users of the last change are still checked does not wait for them.
 _PAUSE_S = 2
@@ -75,11 +74,11 @@ class Watched:
         self.answers.write_text(text, encoding="utf-8")
         start = time.perf_counter()
         verdict = self._wait_for(rf"[✓✗…] {re.escape(exercise.title)}( \(optional\))?  (\w+)")
-        seconds = time.perf_counter() - start
+        taken = time.perf_counter() - start
         if verdict[2] != "passed":
             raise RuntimeError(f"our solution of {exercise.name}: {verdict[2]}")
         self._wait_until_idle()
-        return seconds
+        return taken
 
     def _wait_for(self, pattern: str) -> re.Match[str]:
         """Read until a line that is like `pattern` is printed."""
@@ -120,10 +119,9 @@ def watched(section: Section) -> Iterator[Watched]:
             found.process.wait()
 
 
-def cold_seconds(section: Section, exercise: Exercise) -> float:
-    """Give the seconds that a pytest of one exercise takes, its files read once before."""
+def cold_pytest(section: Section, exercise: Exercise) -> Callable[[], object]:
     words = (sys.executable, "-m", "pytest", "-q", "-p", "arena_lab.pytest_plugin", "--solutions")
-    return median_seconds(command(*words, f"{section.tests}::{exercise.name}"), 1)
+    return command(*words, f"{section.tests}::{exercise.name}")
 
 
 def light(section: Section) -> list[Exercise]:
@@ -137,11 +135,13 @@ def light(section: Section) -> list[Exercise]:
 def rows(section: Section, exercises: list[Exercise], n_saves: int) -> list[Row]:
     times: dict[str, list[float]] = {}
     cold: dict[str, float] = {}
+    compared = exercises[:: max(1, len(exercises) // _N_COLD)][:_N_COLD]
     with watched(section) as watch:
-        for number, e in enumerate(exercises):
+        cold_pytest(section, exercises[0])()  # its files are read from the disk once
+        for e in exercises:
             times[e.name] = [watch.seconds_to_verdict(e, mark) for mark in range(n_saves)]
-            if number % _COLD_EVERY == 0:
-                cold[e.name] = cold_seconds(section, e)
+            if e in compared:
+                cold[e.name] = seconds(cold_pytest(section, e))
     every = sorted(t for found in times.values() for t in found)
     medians = {name: statistics.median(found) for name, found in times.items()}
     slowest = max(medians, key=lambda name: medians[name])

@@ -183,10 +183,17 @@ def test_file_that_is_gone_is_checked_when_it_is_back(
     text = section.answers.read_text()
     section.answers.unlink()
     assert statuses(watcher) == {}
+    assert "answers.py is missing" in printed(watcher).replace("\n", "")
     assert not watcher.is_behind()
     section.answers.write_text(text)
     assert watcher.is_behind()
     assert statuses(watcher) == {"double": PASSED}
+
+
+def test_file_that_cannot_be_read_is_told(watcher: watch.Watch, section: Section) -> None:
+    section.answers.write_bytes(b"# coding: nonsense\n" + section.answers.read_bytes())
+    assert statuses(watcher) == {}
+    assert "cannot be read: unknown encoding" in printed(watcher).replace("\n", "")
 
 
 def wait_until_warm(watcher: watch.Watch) -> Process:
@@ -321,6 +328,7 @@ def test_key_a_checks_what_no_save_concerned(watcher: watch.Watch, section: Sect
     before = len(printed(watcher))
     watcher.key("a")
     assert re.findall("✓ (\\w+)", printed(watcher)[before:]) == ["double", "halve", "triple"]
+    assert "3 passed, 0 failed" in printed(watcher)
 
 
 def test_key_s_shows_the_solution_after_a_try(watcher: watch.Watch, write_answer: Write) -> None:
