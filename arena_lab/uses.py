@@ -40,13 +40,10 @@ class Script:
 
     def reach(self, names: Iterable[str]) -> set[str]:
         """Give `names` and everything that they use, directly or not."""
-        found: set[str] = set()
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting += self._uses.get(name, ())
+        found = new = set(names)
+        while new:
+            new = set().union(*(self._uses.get(name, ()) for name in new)) - found
+            found |= new
         return found
 
     def users(self, names: Iterable[str]) -> set[str]:
