@@ -286,15 +286,15 @@ def mutate(
     if exercise_name and not section_number:
         raise LabError("--exercise needs --section: which of them?")
     isolation.one_thread()
-    from arena_lab import mutation, report
+    from arena_lab import mutants, mutation, report
 
     console = Console()
     chosen = [catalogue.find_section(section_number)] if section_number else catalogue.sections()
     scores = []
     for section in chosen:
         names = section.find(exercise_name).names if exercise_name else ()
-        every = [m for m in mutation.mutants(section) if not names or m.name in names]
-        some = every if size is None else mutation.sample(every, size, seed)
+        every = [m for m in mutants.of(section) if not names or m.name in names]
+        some = every if size is None else mutants.sample(every, size, seed)
         with _bar(console) as bar:
             step = bar.add_task(f"{section.number} {section.title}", total=len(some))
             tried = functools.partial(bar.advance, step)

@@ -1,94 +1,30 @@
-"""Change the solutions in one small place at a time, and see whether the tests notice.
+"""Try mutants of the solutions: does a test notice?
 
 A mutant that passes every test of its exercise has survived: a test is missing, or the change
 makes no difference. Those of the second kind are listed with the reason in
 `tests/mutants/PACKAGE/equal.toml`, by the changed text, so that an edit elsewhere moves nothing.
 """
 
-import ast
-import contextlib
 import functools
-import random
-import sys
 import tomllib
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from arena_lab import checking, checks, isolation
-from arena_lab.answers import Step, compiled
+from arena_lab.answers import compiled, read_source, run
 from arena_lab.catalogue import Section
-from arena_lab.cells import BEGIN, END, defined_names
 from arena_lab.errors import LabError
+from arena_lab.mutants import Mutant
 from arena_lab.paths import ROOT, write_atomically
 
 GOAL = 0.95
-REMOVED = "(removed)"
-
-_OPERATORS: dict[type, type] = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
-    ast.FloorDiv: ast.Mult,
-    ast.Mod: ast.FloorDiv,
-    ast.Pow: ast.Mult,
-    ast.BitAnd: ast.BitOr,
-    ast.BitOr: ast.BitAnd,
-    ast.And: ast.Or,
-    ast.Or: ast.And,
-}
-_COMPARISONS: dict[type, tuple[type, ...]] = {
-    ast.Lt: (ast.LtE, ast.Gt),
-    ast.LtE: (ast.Lt, ast.GtE),
-    ast.Gt: (ast.GtE, ast.Lt),
-    ast.GtE: (ast.Gt, ast.LtE),
-    ast.Eq: (ast.NotEq,),
-    ast.NotEq: (ast.Eq,),
-    ast.Is: (ast.IsNot,),
-    ast.IsNot: (ast.Is,),
-    ast.In: (ast.NotIn,),
-    ast.NotIn: (ast.In,),
-}
-_PAIRS = (
-    ("min", "max"),
-    ("amin", "amax"),
-    ("argmin", "argmax"),
-    ("minimum", "maximum"),
-    ("sum", "mean"),
-    ("any", "all"),
-    ("zeros", "ones"),
-    ("zeros_like", "ones_like"),
-    ("exp", "log"),
-    ("sin", "cos"),
-    ("floor", "ceil"),
-    ("train", "eval"),
-)
-_OTHER_NAME = {a: b for pair in _PAIRS for a, b in (pair, pair[::-1])}
-_REMOVABLE = (ast.Expr, ast.Assign, ast.AugAssign, ast.Raise, ast.Break, ast.Continue)
 
 # A mutant may take this many times what the solution takes, and never less than the seconds.
 _PATIENCE, _PATIENCE_S = 10, 3.0
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One change of one definition: the line before and after it, and the whole definition."""
-
-    name: str
-    before: str
-    after: str
-    nth: int  # which of several changes that read the same
-    line: int  # of the definition
-    source: str
-
-    @property
-    def key(self) -> tuple[str, str, str, int]:
-        """What the change is known by, wherever it stands in the file."""
-        return self.name, self.before, self.after, self.nth
+_MEMORY = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -104,235 +40,6 @@ class Score:
     def share(self) -> float:
         """How many are killed, of those that differ from the solution."""
         return len(self.killed) / max(len(self.killed) + len(self.survived), 1)
-
-
-# --- making them ------------------------------------------------------------------------------
-
-
-def mutants(section: Section) -> list[Mutant]:
-    """Give every mutant of the section's solutions, in the order of the file."""
-    text = section.solutions.read_text(encoding="utf-8")
-    regions = _regions(text)
-    wanted = {name for exercise in section.exercises for name in exercise.names}
-    found = [
-        mutant
-        for node in ast.parse(text).body
-        for name in defined_names(node)
-        if name in wanted
-        for mutant in _mutants_of(name, node, regions)
-    ]
-    seen: Counter[tuple[str, str, str, int]] = Counter()
-    numbered = []
-    for mutant in found:
-        seen[mutant.key] += 1
-        numbered.append(replace(mutant, nth=seen[mutant.key]))
-    return numbered
-
-
-def _regions(text: str) -> list[range]:
-    rows = [row.strip() for row in text.splitlines()]
-    begins = [i for i, row in enumerate(rows, 1) if row == BEGIN]
-    ends = [i for i, row in enumerate(rows, 1) if row == END]
-    return [range(a, b) for a, b in zip(begins, ends, strict=True)]
-
-
-def _mutants_of(name: str, definition: ast.stmt, regions: list[range]) -> Iterator[Mutant]:
-    places = _places(definition)
-    original = ast.unparse(definition)
-    for node in sorted(places, key=lambda n: (n.lineno, n.col_offset)):
-        if not any(node.lineno in region for region in regions):
-            continue
-        statement = _statement_around(node, places)
-        before = _line(statement)
-        for new in _alternatives(node, places):
-            with _swapped(node, new, places[node]):
-                source = ast.unparse(definition)
-                removed = isinstance(new, ast.Pass)
-                after = REMOVED if removed else _line(new if node is statement else statement)
-            if source != original:
-                yield Mutant(name, before, after, 0, definition.lineno, source)
-
-
-# The node that holds it, the field, and the place in the field where that is a list.
-Place = tuple[ast.AST, str, int | None]
-
-
-def _places(definition: ast.stmt) -> dict[Any, Place]:
-    """Give where each statement and expression below a definition stands, annotations aside."""
-    found: dict[Any, Place] = {}
-    for holder in ast.walk(definition):
-        if holder is not definition and holder not in found and hasattr(holder, "lineno"):
-            continue  # below an annotation
-        for field, value in ast.iter_fields(holder):
-            if field in ("annotation", "returns", "decorator_list", "format_spec"):
-                continue
-            items = enumerate(value) if isinstance(value, list) else [(None, value)]
-            for i, node in items:
-                if isinstance(node, ast.stmt | ast.expr | ast.keyword | ast.excepthandler):
-                    found[node] = holder, field, i
-    return found
-
-
-def _statement_around(node: ast.AST, places: dict[Any, Place]) -> ast.stmt:
-    while not isinstance(node, ast.stmt):
-        node = places[node][0] if node in places else _holder_of_part(node, places)
-    return node
-
-
-def _holder_of_part(part: ast.AST, places: dict[Any, Place]) -> ast.AST:
-    """Find what holds a part that has no place of its own: a comprehension, arguments."""
-    return next(n for n in places if part in ast.iter_child_nodes(n))
-
-
-def _line(node: ast.AST) -> str:
-    """Give a simple statement, or the first line of one that holds others."""
-    text = ast.unparse(node)
-    return text if not hasattr(node, "body") else text.split("\n")[0]
-
-
-@contextlib.contextmanager
-def _swapped(node: ast.AST, new: ast.AST, place: Place) -> Iterator[None]:
-    holder, field, i = place
-
-    def put(value: ast.AST) -> None:
-        if i is None:
-            setattr(holder, field, value)
-        else:
-            getattr(holder, field)[i] = value
-
-    put(ast.copy_location(new, node))
-    try:
-        yield
-    finally:
-        put(node)
-
-
-def _alternatives(node: ast.AST, places: dict[Any, Place]) -> Iterator[ast.AST]:
-    """Give what may stand in the place of a node."""
-    for kind, change in _CHANGES.items():
-        if isinstance(node, kind):
-            yield from change(node, places)
-    if isinstance(node, _REMOVABLE) and not _is_docstring(node):
-        yield ast.Pass()
-
-
-def _operator(node: Any, _: object) -> Iterator[ast.AST]:
-    if type(node.op) in _OPERATORS:
-        yield _with(node, op=_OPERATORS[type(node.op)]())
-
-
-def _comparison(node: ast.Compare, _: object) -> Iterator[ast.AST]:
-    if len(node.ops) == 1:
-        for other in _COMPARISONS[type(node.ops[0])]:
-            yield _with(node, ops=[other()])
-
-
-def _unary(node: ast.UnaryOp, _: object) -> Iterator[ast.AST]:
-    yield node.operand
-
-
-def _constant(node: ast.Constant, places: dict[Any, Place]) -> Iterator[ast.AST]:
-    if _is_message(node, places):
-        return
-    value = node.value
-    if isinstance(value, bool):
-        yield ast.Constant(not value)
-    elif isinstance(value, int):
-        yield ast.Constant(value + 1)
-        if value > 0:
-            yield ast.Constant(value - 1)
-    elif isinstance(value, float):
-        yield ast.Constant(value * 2 if value else 1.0)
-    elif isinstance(value, str):
-        yield ast.Constant(_other_pattern(value) or value + "?")
-
-
-def _other_pattern(text: str) -> str | None:
-    """Swap the first two axes behind the arrow of an einops or einsum pattern."""
-    left, arrow, right = text.partition("->")
-    words = right.split()
-    if not arrow or len(right.strip()) < 2:
-        return None
-    if len(words) < 2:
-        letters = right.strip()
-        return f"{left}->{letters[1]}{letters[0]}{letters[2:]}" if letters.isalpha() else None
-    if any(bracket in word for word in words[:2] for bracket in "()"):
-        return None
-    return f"{left}-> {' '.join([words[1], words[0], *words[2:]])}"
-
-
-def _is_message(node: ast.AST, places: dict[Any, Place]) -> bool:
-    """Tell whether a constant is a docstring, or part of an error's text."""
-    while not isinstance(node, ast.stmt):
-        node = places[node][0] if node in places else _holder_of_part(node, places)
-        if isinstance(node, ast.JoinedStr):
-            return True
-    return isinstance(node, ast.Raise | ast.Assert) or _is_docstring(node)
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str | type(...))
-    )
-
-
-def _call(node: ast.Call, places: dict[Any, Place]) -> Iterator[ast.AST]:
-    if isinstance(_statement_around(node, places), ast.Raise):
-        return
-    args = node.args
-    if len(args) > 1:
-        yield _with(node, args=args[:-1])
-        if not any(isinstance(arg, ast.Starred) for arg in args[:2]):
-            yield _with(node, args=[args[1], args[0], *args[2:]])
-    for keyword in node.keywords:
-        yield _with(node, keywords=[k for k in node.keywords if k is not keyword])
-    if isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name):
-        yield node.func.value
-
-
-def _name(node: Any, _: object) -> Iterator[ast.AST]:
-    field = "attr" if isinstance(node, ast.Attribute) else "id"
-    other = _OTHER_NAME.get(getattr(node, field))
-    if other and isinstance(node.ctx, ast.Load):
-        yield _with(node, **{field: other})
-
-
-def _return(node: ast.Return, _: object) -> Iterator[ast.AST]:
-    if isinstance(node.value, ast.Tuple) and len(node.value.elts) > 1:
-        first, second, *others = node.value.elts
-        yield ast.Return(ast.Tuple([second, first, *others], ast.Load()))
-    if node.value is not None:
-        yield ast.Return(None)
-
-
-def _condition(node: Any, _: object) -> Iterator[ast.AST]:
-    for value in (False,) if isinstance(node, ast.While) else (True, False):
-        yield _with(node, test=ast.Constant(value))
-
-
-def _slice(node: ast.Slice, _: object) -> Iterator[ast.AST]:
-    for part in ("lower", "upper", "step"):
-        if getattr(node, part) is not None:
-            yield _with(node, **{part: None})
-
-
-def _with(node: ast.AST, **changed: Any) -> ast.AST:
-    return type(node)(**{**dict(ast.iter_fields(node)), **changed})
-
-
-_CHANGES: dict[Any, Callable[[Any, Any], Iterator[ast.AST]]] = {
-    ast.BinOp | ast.AugAssign | ast.BoolOp: _operator,
-    ast.Compare: _comparison,
-    ast.UnaryOp: _unary,
-    ast.Constant: _constant,
-    ast.Call: _call,
-    ast.Name | ast.Attribute: _name,
-    ast.Return: _return,
-    ast.If | ast.IfExp | ast.While: _condition,
-    ast.Slice: _slice,
-}
 
 
 # --- trying them ------------------------------------------------------------------------------
@@ -352,11 +59,12 @@ def score(
     """
     checking.prepare(section)
     checks.by_hand = False
+    _loaded(section)  # what each child would compile and import for itself
     equal = reasons(section)
     limits = _limits(section, {mutant.name for mutant in chosen}, workers)
-    jobs = [(m, [isolation.Step(_trial(section, m), limits[m.name])]) for m in chosen]
+    jobs = [(m, [isolation.Step(_trial(section, m.name, m), limits[m.name])]) for m in chosen]
     ended = {}
-    for mutant, _, outcome in isolation.run_all(jobs, workers=workers, memory=4 << 30):
+    for mutant, _, outcome in isolation.run_all(jobs, workers=workers, memory=_MEMORY):
         ended[mutant] = outcome.kind == "result" and outcome.result is None
         tried()
     survivors = [mutant for mutant in chosen if ended[mutant]]
@@ -370,28 +78,23 @@ def score(
 
 def _limits(section: Section, names: set[str], workers: int) -> dict[str, float]:
     """Give the seconds that a mutant of each definition may take."""
-    nothing = Mutant("", "", "", 0, 0, "")
-    jobs = [
-        (name, [isolation.Step(_trial(section, replace(nothing, name=name)), 120)])
-        for name in sorted(names)
-    ]
-    limits = {}
-    for name, _, outcome in isolation.run_all(jobs, workers=workers, memory=4 << 30):
+    jobs = [(name, [isolation.Step(_trial(section, name), 120)]) for name in names]
+    ended = {name: o for name, _, o in isolation.run_all(jobs, workers=workers, memory=_MEMORY)}
+    for name, outcome in sorted(ended.items()):
         if outcome.kind != "result" or outcome.result is not None:
             raise LabError(f"our {name} does not pass its own tests: {outcome.result}")
-        limits[name] = max(_PATIENCE_S, _PATIENCE * outcome.seconds)
-    return limits
+    return {name: max(_PATIENCE_S, _PATIENCE * o.seconds) for name, o in ended.items()}
 
 
-def _trial(section: Section, mutant: Mutant) -> Callable[[], str | None]:
-    return functools.partial(_first_complaint, section, mutant)
+def _trial(section: Section, name: str, mutant: Mutant | None = None) -> Callable[[], str | None]:
+    return functools.partial(_first_complaint, section, name, mutant)
 
 
-def _first_complaint(section: Section, mutant: Mutant) -> str | None:
-    """Be in the child: load the solutions with the mutant in its place, and run its tests."""
+def _first_complaint(section: Section, name: str, mutant: Mutant | None) -> str | None:
+    """Be in the child: load the solutions, a mutant in its place, and run the tests of `name`."""
     names = _loaded(section, mutant)
     for check in checking.find_checks(section):
-        if mutant.name in check.exercise.names:
+        if name in check.exercise.names:
             try:
                 check.function(*(names[parameter] for parameter in check.parameters))
             except BaseException as error:  # a mutant may raise anything
@@ -399,22 +102,15 @@ def _first_complaint(section: Section, mutant: Mutant) -> str | None:
     return None
 
 
-def _loaded(section: Section, mutant: Mutant) -> dict[str, Any]:
+def _loaded(section: Section, mutant: Mutant | None = None) -> dict[str, Any]:
     path = section.solutions
     module = ModuleType(f"{section.package}.solutions")
     module.__file__ = str(path)
-    sys.modules[module.__name__] = module
-    for step in _steps(path):
-        changed = step.line == mutant.line
-        code = compile(mutant.source, str(path), "exec") if changed else step.code
-        if code:
-            exec(code, module.__dict__)
-    return module.__dict__
-
-
-@functools.cache
-def _steps(path: Path) -> list[Step]:
-    return compiled(path, path.read_text(encoding="utf-8"))
+    steps = compiled(path, read_source(path))
+    if mutant:
+        code = compile(mutant.source, str(path), "exec")
+        steps = [replace(step, code=code) if step.line == mutant.line else step for step in steps]
+    return vars(run(steps, module).module)
 
 
 # --- what is known of them --------------------------------------------------------------------
@@ -440,14 +136,6 @@ def reasons(section: Section) -> dict[tuple[str, str, str, int], str]:
         raise LabError(f"{path}: {error}; each [[equal]] has name, before, after, reason") from None
 
 
-def sample(everything: list[Mutant], size: int, seed: int) -> list[Mutant]:
-    """Give some of the mutants, the same for the same seed, in the order of the file."""
-    if size >= len(everything):
-        return everything
-    chosen = random.Random(seed).sample(range(len(everything)), size)
-    return [everything[i] for i in sorted(chosen)]
-
-
 def write_score(score: Score) -> Path:
     """Write the score of all the section's mutants, and the list of those that survive."""
     path = folder(score.section) / "score.md"
@@ -471,15 +159,8 @@ def as_markdown(score: Score) -> str:
     ]
     if score.survived:
         lines += ["", "## Survived", ""]
-        lines += [f"- {text(mutant)}" for mutant in score.survived]
+        lines += [f"- {mutant}" for mutant in score.survived]
     if score.equal:
         lines += ["", "## Equal", ""]
-        lines += [f"- {text(mutant)}  \n  {reason}" for mutant, reason in score.equal]
+        lines += [f"- {mutant}  \n  {reason}" for mutant, reason in score.equal]
     return "\n".join(lines) + "\n"
-
-
-def text(mutant: Mutant) -> str:
-    """Give a mutant in one line."""
-    nth = f" ({mutant.nth})" if mutant.nth > 1 else ""
-    before, after = (" ⏎ ".join(part.split("\n")) for part in (mutant.before, mutant.after))
-    return f"{mutant.name}{nth}: `{before}` → `{after}`"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from arena_lab import mutation
+from arena_lab import mutants, mutation
 from arena_lab.catalogue import Section, sections
 from arena_lab.errors import LabError
-from arena_lab.mutation import mutants, score
+from arena_lab.mutation import score
 
 SECTIONS = sections()
 each_section = pytest.mark.parametrize("section", SECTIONS, ids=[s.number for s in SECTIONS])
@@ -24,7 +24,7 @@ def write_solution(section: Section) -> object:
 
 
 def changes(section: Section) -> set[tuple[str, str]]:
-    return {(m.before, m.after) for m in mutants(section) if m.name == "double"}
+    return {(m.before, m.after) for m in mutants.of(section) if m.name == "double"}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def changes(section: Section) -> set[tuple[str, str]]:
         ("return x", "return"),
         ("return x[1:]", "return x[:]"),
         ("return rearrange(x, 'a b -> a b')", "return rearrange(x, 'a b -> b a')"),
-        ("x += 1; return x", mutation.REMOVED),
+        ("x += 1; return x", mutants.REMOVED),
         ("if x: return 1", "if True:"),
     ],
 )
@@ -56,30 +56,30 @@ def test_what_says_nothing_is_left_alone(
     section: Section, write_solution: object, code: str
 ) -> None:
     write_solution(code)  # type: ignore[operator]
-    assert changes(section) <= {(code.replace('"', "'"), mutation.REMOVED)}
+    assert changes(section) <= {(code.replace('"', "'"), mutants.REMOVED)}
 
 
 def test_given_code_is_left_alone(section: Section) -> None:
-    assert {m.name for m in mutants(section)} == {"double", "halve", "half_of_double", "triple"}
+    assert {m.name for m in mutants.of(section)} == {"double", "halve", "half_of_double", "triple"}
 
 
 def test_tests_of_the_small_course_kill_every_mutant(section: Section) -> None:
-    found = score(section, mutants(section))
-    assert [mutation.text(m) for m in found.survived] == []
+    found = score(section, mutants.of(section))
+    assert [str(m) for m in found.survived] == []
     assert found.share == 1
 
 
 def test_mutant_that_nobody_notices_survives(section: Section, write_solution: object) -> None:
     write_solution("return 2 * x + 0.0 * np.ones(1)")  # type: ignore[operator]
-    survived = {m.after for m in score(section, mutants(section)).survived}
+    survived = {m.after for m in score(section, mutants.of(section)).survived}
     assert "return 2 * x + 0.0 / np.ones(1)" in survived
 
 
 def test_mutant_that_never_ends_is_killed(section: Section, write_solution: object) -> None:
     write_solution("while x.sum() > 100: x = x / 2\n    return 2 * x")  # type: ignore[operator]
-    endless = [m for m in mutants(section) if m.after == "while x.sum() >= 100:"]
+    endless = [m for m in mutants.of(section) if m.after == "while x.sum() >= 100:"]
     assert score(section, endless).killed == ()
-    endless = [m for m in mutants(section) if m.after == "while x.sum() < 100:"]
+    endless = [m for m in mutants.of(section) if m.after == "while x.sum() < 100:"]
     assert len(score(section, endless).killed) == 1
 
 
@@ -87,7 +87,7 @@ def test_reasons_make_a_survivor_equal(
     section: Section, write_solution: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     write_solution("return 2 * x + 0.0 * np.ones(1)")  # type: ignore[operator]
-    (one,) = (m for m in mutants(section) if m.after == "return 2 * x + 0.0 / np.ones(1)")
+    (one,) = (m for m in mutants.of(section) if m.after == "return 2 * x + 0.0 / np.ones(1)")
     monkeypatch.setattr(mutation, "ROOT", tmp_path)
     path = mutation.folder(section) / "equal.toml"
     path.parent.mkdir(parents=True)
@@ -104,19 +104,19 @@ def test_reasons_make_a_survivor_equal(
 def test_solutions_that_fail_are_told(section: Section, write_solution: object) -> None:
     write_solution("return x")  # type: ignore[operator]
     with pytest.raises(LabError, match="our double does not pass its own tests"):
-        score(section, mutants(section))
+        score(section, mutants.of(section))
 
 
 def test_same_seed_gives_the_same_sample(section: Section) -> None:
-    every = mutants(section)
-    assert mutation.sample(every, 3, 1) == mutation.sample(every, 3, 1)
-    assert mutation.sample(every, 3, 1) != mutation.sample(every, 3, 2)
-    assert mutation.sample(every, 10**6, 1) == every
+    every = mutants.of(section)
+    assert mutants.sample(every, 3, 1) == mutants.sample(every, 3, 1)
+    assert mutants.sample(every, 3, 1) != mutants.sample(every, 3, 2)
+    assert mutants.sample(every, 10**6, 1) == every
 
 
 @each_section
 def test_equal_mutants_are_mutants_of_today(section: Section) -> None:
-    known = {mutant.key for mutant in mutants(section)}
+    known = {mutant.key for mutant in mutants.of(section)}
     assert sorted(set(mutation.reasons(section)) - known) == []
 
 

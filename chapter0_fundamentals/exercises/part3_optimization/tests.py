@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import io
 import itertools
 import math
 from collections import Counter
@@ -595,7 +596,11 @@ class FakeTracker(SimpleNamespace):
         return [name for name, _ in self.calls]
 
     def logged(self, key):
-        return [c for n, c in self.calls if n == "log" and key in c["metrics"]]
+        return logged(self.calls, key)
+
+
+def logged(calls, key):
+    return [c for n, c in calls if n == "log" and key in c["metrics"]]
 
 
 class FewPictures:
@@ -675,38 +680,45 @@ def tracked_training(Trainer, Args, **settings):
 @checks("WandbResNetFinetuner")
 def test_wandb_finetuner_runs(WandbResNetFinetuner, WandbResNetFinetuningArgs):
     _, _, tracker = tracked_training(WandbResNetFinetuner, WandbResNetFinetuningArgs)
-    counts = Counter(tracker.names())
+    expect_one_run(tracker.calls, project="day3-resnet", name="one")
+
+
+def expect_one_run(calls, *, project, name):
+    """Check that a run is begun once, with its settings, and ended when all is logged."""
+    names = [called for called, _ in calls]
+    counts = Counter(names)
     require(
         counts["init"] == 1,
         f"wandb.init was called {counts['init']} times; once, in pre_training_setup",
     )
-    before = tracker.names()[: tracker.names().index("init")]
+    before = names[: names.index("init")]
     require("log" not in before, "something is logged before wandb.init: begin the run first")
-    begun = tracker.calls[tracker.names().index("init")][1]
+    begun = calls[names.index("init")][1]
     require(
-        begun["project"] == "day3-resnet",
+        begun["project"] == project,
         "the run's project must be self.args.wandb_project",
         project=str(begun["project"]),
     )
     require(
-        begun["name"] == "one",
+        begun["name"] == name,
         "the run's name must be self.args.wandb_name",
         name=str(begun["name"]),
     )
-    config = begun["config"]
-    config = config if isinstance(config, dict) else vars(config) if config else {}
+    config = settings_of(begun["config"])
     require(
-        config.get("batch_size") == 4 and "learning_rate" in config,
+        "batch_size" in config and "learning_rate" in config,
         "the run does not know its settings: give init config=self.args, or vars(self.args)",
         config=str(config),
     )
     require(
         counts["finish"] == 1, f"wandb.finish was called {counts['finish']} times; once, at the end"
     )
-    require(
-        tracker.names()[-1] == "finish",
-        f"wandb.{tracker.names()[-1]} is called after wandb.finish; finish last",
-    )
+    require(names[-1] == "finish", f"wandb.{names[-1]} is called after wandb.finish; finish last")
+
+
+def settings_of(config):
+    """Give what wandb.init got as its config, a dict or an object, as a dict."""
+    return config if isinstance(config, dict) else vars(config) if config else {}
 
 
 @checks("WandbResNetFinetuner")
@@ -809,6 +821,9 @@ def test_wandb_finetuner_step_returns_the_loss(WandbResNetFinetuner, WandbResNet
 # --- random search ----------------------------------------------------------------------------
 
 KNOWN = ("values", "value", "min", "max", "distribution", "probabilities")
+DISTRIBUTIONS = (
+    "uniform", "int_uniform", "log_uniform", "log_uniform_values", "categorical", "constant",
+)  # fmt: skip
 
 
 def drawn(parameter, generator):
@@ -881,8 +896,26 @@ def test_sweep_config(sweep_config):
         )
         unknown = set(parameter) - set(KNOWN)
         require(not unknown, f"parameter {name!r} has unknown keys: {', '.join(sorted(unknown))}")
+        expect_search(name, parameter)
     expect_batch_sizes(sweep_config)
     expect_log_uniform(sweep_config, "learning_rate", "lr", low=1e-4, high=1e-1)
+
+
+def expect_search(name, parameter):
+    """Check that a parameter is drawn in a way that exists, and not always the same."""
+    kind = parameter.get("distribution", "uniform")
+    require(
+        kind in DISTRIBUTIONS,
+        f"parameter {name!r} has the distribution {kind!r}, which does not exist; these do: "
+        + ", ".join(DISTRIBUTIONS),
+    )
+    values = parameter.get("values", ())
+    require(
+        len(values) < 2 or any(value != values[0] for value in values),
+        f"parameter {name!r} is {values and values[0]!r} in every trial: its values are all the "
+        "same",
+        is_now=str(parameter),
+    )
 
 
 def expect_batch_sizes(config):
@@ -1223,6 +1256,11 @@ def reading_model(n_classes):
     return nn.Sequential(nn.Flatten(), layer)
 
 
+def reading_model_with_buffers(n_classes):
+    """Give a network that does the same, with running statistics."""
+    return nn.Sequential(nn.BatchNorm2d(3), reading_model(n_classes))
+
+
 def batches(n_steps, size, world_size):
     """Give the pictures and labels of each step for all ranks together."""
     generator = torch.Generator().manual_seed(0)
@@ -1342,76 +1380,25 @@ def expect_same_weights(given, steps, args):
                 )
 
 
-def train_and_note(rank, world_size, trainer_class, args):
-    """Be one rank: train, and give each step's labels, the number of tests, and what is logged."""
-    seen = []
-
-    class Noting(trainer_class):
-        def training_step(self, imgs, labels):
-            seen.append(labels.tolist())
-            return super().training_step(imgs, labels)
-
-    trainer, tracker = Noting(args, rank), FakeTracker()
-    with replaced(Noting, wandb=tracker):
-        trainer.train()
-    return seen, len(trainer.logged_variables["accuracy"]), tracker.names()
-
-
 def evaluate_and_count(rank, world_size, trainer_class, args):
     """Be one rank: set up, evaluate, and give the accuracy and the number of pictures tested."""
     trainer = trainer_class(args, rank)
     with replaced(trainer_class, wandb=FakeTracker()):
         trainer.pre_training_setup()
         tested = []
-        trainer.model.register_forward_hook(lambda module, args, out: tested.append(len(args[0])))
+        trainer.model.register_forward_hook(
+            lambda module, args, out: tested.append((len(args[0]), module.training))
+        )
         trainer.model.train()
         accuracy = trainer.evaluate()
-    return accuracy, sum(tested), trainer.model.training
-
-
-@checks("DistResNetTrainer", timeout=30)
-def test_dist_resnet_trainer_shares_the_training_set(DistResNetTrainer, DistResNetTrainingArgs):
-    args = settings(DistResNetTrainingArgs, 3, make_model=reading_model, epochs=2)
-    given = ranks.run(train_and_note, 3, DistResNetTrainer, args, **OF_A_TRAINER)
-    shares = [[label for step in seen for label in step] for seen, *_ in given]
-    for rank, share in enumerate(shares):
-        require(
-            len(share) == 2 * N_CLASSES // 3,
-            f"rank {rank} trained on {len(share)} pictures in 2 epochs; its share of "
-            f"{N_CLASSES} among 3 ranks is {N_CLASSES // 3} an epoch"
-            + (": the sampler is not used" if len(share) == 2 * N_CLASSES else ""),
-        )
-    epochs = [[share[:4] for share in shares], [share[4:] for share in shares]]
-    for epoch in epochs:
-        require(
-            sorted(label for share in epoch for label in share) == list(range(N_CLASSES)),
-            "two ranks trained on the same pictures: each needs a sampler with its own rank, "
-            "and all the same seed",
-            **{f"rank {rank}": str(share) for rank, share in enumerate(epoch)},
-        )
-    require(
-        epochs[0] != epochs[1],
-        "both epochs have the same order: call train_sampler.set_epoch(epoch) before each",
-        first_epoch=str(epochs[0]),
-    )
-    require(
-        all(n == 2 for _, n, _ in given),
-        f"train noted {given[0][1]} accuracies in 2 epochs: evaluate after each epoch, on every "
-        "rank, and note it in logged_variables",
-    )
-    for rank, (*_, calls) in enumerate(given):
-        require(
-            rank == 0 or not calls,
-            f"rank {rank} logs too: only rank 0 is to begin a run and log to it",
-            calls=", ".join(f"wandb.{name}" for name in dict.fromkeys(calls)),
-        )
+    return accuracy, sum(n for n, _ in tested), any(training for _, training in tested)
 
 
 @checks("DistResNetTrainer", timeout=30)
 def test_dist_resnet_trainer_evaluates_every_picture_once(
     DistResNetTrainer, DistResNetTrainingArgs
 ):
-    args = settings(DistResNetTrainingArgs, 3, make_model=reading_model)
+    args = settings(DistResNetTrainingArgs, 3, make_model=reading_model_with_buffers)
     given = ranks.run(evaluate_and_count, 3, DistResNetTrainer, args, **OF_A_TRAINER)
     n_right, n = sum(ON_THE_TEST_SET), len(ON_THE_TEST_SET)
     tested = [count for _, count, _ in given]
@@ -1438,7 +1425,119 @@ def test_dist_resnet_trainer_evaluates_every_picture_once(
                 "this is the number of right answers, not their share": float(n_right),
             },
         )
-        require(not training, "evaluate leaves the model in training mode: call model.eval()")
+        require(not training, "evaluate tests in training mode: call model.eval() before")
+
+
+def train_and_note(rank, world_size, trainer_class, args):
+    """Be one rank: train, and give all that is to check."""
+    seen, modes = [], []
+
+    class Noting(trainer_class):
+        def training_step(self, imgs, labels):
+            seen.append(labels.tolist())
+            loss = super().training_step(imgs, labels)
+            modes.append(self.model.training)
+            return loss
+
+    trainer, tracker = Noting(args, rank), FakeTracker()
+    with replaced(Noting, wandb=tracker), contextlib.redirect_stdout(io.StringIO()) as printed:
+        trainer.train()
+    return SimpleNamespace(
+        seen=seen,
+        modes=modes,
+        noted=trainer.logged_variables,
+        printed=printed.getvalue(),
+        calls=[(name, plain(given)) for name, given in tracker.calls],
+    )
+
+
+def plain(given):
+    """Give the arguments of a call of wandb as what can be sent to another process."""
+    if "metrics" in given:
+        metrics = given["metrics"].items()
+        return {
+            **given,
+            "metrics": {k: float(v) for k, v in metrics if torch.as_tensor(v).numel() == 1},
+        }
+    if "config" in given:
+        return {**given, "config": {k: str(v) for k, v in settings_of(given["config"]).items()}}
+    return given
+
+
+@checks("DistResNetTrainer", timeout=30)
+def test_dist_resnet_trainer_shares_the_training_set(DistResNetTrainer, DistResNetTrainingArgs):
+    args = settings(DistResNetTrainingArgs, 3, make_model=reading_model, epochs=2, wandb_name="one")
+    given = ranks.run(train_and_note, 3, DistResNetTrainer, args, **OF_A_TRAINER)
+    shares = [[label for step in rank.seen for label in step] for rank in given]
+    for rank, share in enumerate(shares):
+        require(
+            len(share) == 2 * N_CLASSES // 3,
+            f"rank {rank} trained on {len(share)} pictures in 2 epochs; its share of "
+            f"{N_CLASSES} among 3 ranks is {N_CLASSES // 3} an epoch"
+            + (": the sampler is not used" if len(share) == 2 * N_CLASSES else ""),
+        )
+    epochs = [[share[:4] for share in shares], [share[4:] for share in shares]]
+    for epoch in epochs:
+        require(
+            sorted(label for share in epoch for label in share) == list(range(N_CLASSES)),
+            "two ranks trained on the same pictures: each needs a sampler with its own rank, "
+            "and all the same seed",
+            **{f"rank {rank}": str(share) for rank, share in enumerate(epoch)},
+        )
+    require(
+        epochs[0] != epochs[1],
+        "both epochs have the same order: call train_sampler.set_epoch(epoch) before each",
+        first_epoch=str(epochs[0]),
+    )
+    sizes = [len(step) for rank in given for step in rank.seen]
+    require(
+        set(sizes) == {args.batch_size},
+        f"a step gets {sizes[0]} of a rank's pictures; hand args.batch_size, here "
+        f"{args.batch_size}, to the train_loader",
+    )
+    require(
+        all(mode for rank in given for mode in rank.modes),
+        "training_step runs in evaluation mode after an evaluation: call model.train() before",
+    )
+    expect_reports(given, args)
+
+
+def expect_reports(given, args):
+    """Check what the ranks note, print and log while they train for 2 epochs."""
+    n = len(given[0].noted["accuracy"])
+    require(
+        all(len(rank.noted["accuracy"]) == 2 for rank in given),
+        f"train noted {n} accuracies in 2 epochs: evaluate after each epoch, on every rank, and "
+        "note it in logged_variables",
+    )
+    for number, rank in enumerate(given[1:], start=1):
+        require(
+            not rank.calls,
+            f"rank {number} logs too: only rank 0 is to begin a run and log to it",
+            calls=", ".join(f"wandb.{name}" for name in dict(rank.calls)),
+        )
+        require(
+            not rank.printed.strip(),
+            f"rank {number} prints too: only rank 0 is to",
+            printed=rank.printed,
+        )
+    if given[0].calls:  # the exercise asks for a run, but can be done without
+        expect_one_run(given[0].calls, project=args.wandb_project, name=args.wandb_name)
+        for key, steps in (("loss", [6, 12, 18, 24]), ("accuracy", [12, 24])):
+            entries = logged(given[0].calls, key)
+            expect(
+                [entry["metrics"][key] for entry in entries],
+                [float(value) for value in given[0].noted[key]],
+                of=f"what rank 0 logs as {key!r}, beside its logged_variables",
+                rtol=1e-3,
+            )
+            require(
+                [entry["step"] for entry in entries] == steps,
+                f"rank 0 logs its {key} at the wrong steps, which count the pictures of all ranks; "
+                "give log step=self.examples_seen",
+                logged_at=str([entry["step"] for entry in entries]),
+                expected=str(steps),
+            )
 
 
 # --- the ring ---------------------------------------------------------------------------------
@@ -1577,6 +1676,9 @@ def test_param_groups_refuse_mistakes(ParamGroupSGD):
         raises(ValueError, ParamGroupSGD, groups, lr=0.1, because="a parameter comes twice")
     raises(ValueError, ParamGroupSGD, [{"params": [p]}], because="there is no lr")
     raises(ValueError, ParamGroupSGD, [p], momentum=0.9, because="there is no lr")
+    (q,) = parameters([(2,)])
+    groups = [{"params": [p], "lr": 0.1}, {"params": [q]}]
+    raises(ValueError, ParamGroupSGD, groups, because="the second group has no lr")
     expect_behaviour(ParamGroupSGD, lr=0.1, momentum=0.9, weight_decay=0.1)
 
 
@@ -1629,6 +1731,13 @@ def test_StepLR(StepLR, SGD):
             "the rate falls once and never again": [1.0, 1.0, 1.0, *[0.5] * 5],
         },
     )  # fmt: skip
+    expect_rates(
+        lambda optimizer: StepLR(optimizer, 2, gamma=0.5),
+        SGD,
+        [1.0, 1.0, 0.5, 0.5, 0.25],
+        "StepLR(optimizer, 2, gamma=0.5)",
+        {"an epoch is counted twice": [1.0, 0.5, 0.25, 0.125, 0.0625]},
+    )
     expect_rates(
         lambda optimizer: StepLR(optimizer, 1),
         SGD,

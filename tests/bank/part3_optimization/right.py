@@ -684,6 +684,41 @@ class DistResNetTrainer(DistResNetTrainer):
         first, last = n * self.rank // ranks, n * (self.rank + 1) // ranks
         self.test_loader = Batches(self.args.load_data()[1][first:last], 1)
 
+# %% the mode is set by train, and evaluate puts it back
+class DistResNetTrainer(DistResNetTrainer):
+    def training_step(self, imgs, labels):
+        self.optimizer.zero_grad()
+        loss = F.cross_entropy(self.model(imgs), labels)
+        loss.backward()
+        for p in self.model.parameters():
+            all_reduce(p.grad, self.rank, self.args.world_size, "mean")
+        self.optimizer.step()
+        loss = loss.detach()
+        all_reduce(loss, self.rank, self.args.world_size, "mean")
+        self.examples_seen += len(imgs) * self.args.world_size
+        self.logged_variables["loss"].append(loss)
+        if self.rank == 0:
+            wandb.log({"loss": loss}, step=self.examples_seen)
+        return loss
+
+    def evaluate(self):
+        accuracy = super().evaluate()
+        self.model.train()
+        return accuracy
+
+    def train(self):
+        self.pre_training_setup()
+        self.model.train()
+        for epoch in range(self.args.epochs):
+            self.train_sampler.set_epoch(epoch)
+            for batch in self.train_loader:
+                self.training_step(*batch)
+            accuracy = self.evaluate()
+            if self.rank == 0:
+                print(epoch, accuracy)
+        if self.rank == 0:
+            wandb.finish()
+
 # %% two loops
 def ring_all_reduce(tensor, rank, world_size, op="sum"):
     flat = tensor.view(-1)

@@ -654,6 +654,14 @@ sweep_config = {**sweep_config, "parameters": {**sweep_config["parameters"], "le
 sweep_config = {"method": "random", "parameters": sweep_config["parameters"]}
 
 
+# %% which does not exist
+sweep_config = {**sweep_config, "parameters": {**sweep_config["parameters"], "weight_decay": {"distribution": "log-uniform", "min": 1e-4, "max": 1e-2}}}
+
+
+# %% its values are all the same
+sweep_config = {**sweep_config, "parameters": {**sweep_config["parameters"], "weight_decay_on": {"values": [True, True]}}}
+
+
 # %% weight_decay is never changed
 def update_args(args, sampled_parameters):
     return replace(args, learning_rate=sampled_parameters["learning_rate"], batch_size=sampled_parameters["batch_size"])
@@ -732,6 +740,16 @@ class ParamGroupSGD(ParamGroupSGD):
 class ParamGroupSGD(ParamGroupSGD):
     def __init__(self, params, lr=0.001, **kwargs):
         super().__init__(params, lr=lr, **kwargs)
+
+
+# %% the second group has no lr
+class ParamGroupSGD(ParamGroupSGD):
+    def __init__(self, params, **kwargs):
+        groups = list(params)
+        groups = groups if groups and isinstance(groups[0], dict) else [{"params": groups}]
+        if "lr" not in {**kwargs, **groups[0]}:
+            raise ValueError("no lr")
+        super().__init__(groups, **{"lr": groups[0].get("lr"), **kwargs})
 
 
 # %% step must read the settings there
@@ -819,6 +837,13 @@ class StepLR(StepLR):
 class StepLR(StepLR):
     def step(self):
         self.optimizer.lr *= self.gamma
+
+
+# %% an epoch is counted twice
+class StepLR(StepLR):
+    def step(self):
+        self.n_epochs += 1
+        super().step()
 
 
 # %% the rate falls once and never again
@@ -1349,6 +1374,63 @@ class DistResNetTrainer(Trainer):
         all_reduce(accuracy, self.rank, self.args.world_size, op="mean")
         self.logged_variables["accuracy"].append(accuracy.item())
         return accuracy.item()
+
+# %% training_step runs in evaluation mode after an evaluation
+class DistResNetTrainer(DistResNetTrainer):
+    def training_step(self, imgs, labels):
+        loss = F.cross_entropy(self.model(imgs), labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        for param in self.model.parameters():
+            all_reduce(param.grad, self.rank, self.args.world_size, op="mean")
+        self.optimizer.step()
+        loss = loss.detach()
+        all_reduce(loss, self.rank, self.args.world_size, op="mean")
+        self.examples_seen += len(imgs) * self.args.world_size
+        self.logged_variables["loss"].append(loss.item())
+        return loss
+
+# %% evaluate tests in training mode
+class DistResNetTrainer(DistResNetTrainer):
+    def evaluate(self):
+        counts = torch.zeros(2)
+        for imgs, labels in self.test_loader:
+            counts[0] += (self.model(imgs).argmax(1) == labels).sum()
+            counts[1] += len(labels)
+        all_reduce(counts, self.rank, self.args.world_size)
+        self.logged_variables["accuracy"].append((counts[0] / counts[1]).item())
+        return self.logged_variables["accuracy"][-1]
+
+# %% hand args.batch_size
+class DistResNetTrainer(DistResNetTrainer):
+    def pre_training_setup(self):
+        super().pre_training_setup()
+        self.train_loader = DataLoader(self.args.load_data()[0], sampler=self.train_sampler)
+
+# %% rank 1 prints too: only rank 0 is to
+class DistResNetTrainer(DistResNetTrainer):
+    def evaluate(self):
+        accuracy = super().evaluate()
+        print(f"accuracy {accuracy:.1%}")
+        return accuracy
+
+# %% rank 0 logs its loss at the wrong steps
+class DistResNetTrainer(Trainer):
+    def mean(self, loss):
+        loss = super().mean(loss)
+        if self.rank == 0:
+            wandb.log({"loss": loss.item()}, step=len(self.logged_variables["loss"]))
+        return loss
+
+# %% wandb.finish was called 0 times
+class DistResNetTrainer(Trainer):
+    def train(self):
+        self.pre_training_setup()
+        for epoch in range(self.args.epochs):
+            self.train_sampler.set_epoch(epoch)
+            for imgs, labels in self.train_loader:
+                self.training_step(imgs, labels)
+            self.evaluate()
 
 # %% rank 0 waits in recv(src=1); rank 1 has finished: nobody sends
 class DistResNetTrainer(Trainer):
