@@ -733,8 +733,8 @@ class DistResNetTrainer:
 # %%
 if MAIN:
     tests.test_dist_resnet_trainer_is_one_process_on_the_joined_batch(DistResNetTrainer, DistResNetTrainingArgs)
-    tests.test_dist_resnet_trainer_shares_the_training_set(DistResNetTrainer, DistResNetTrainingArgs)
     tests.test_dist_resnet_trainer_evaluates_every_picture_once(DistResNetTrainer, DistResNetTrainingArgs)
+    tests.test_dist_resnet_trainer_shares_the_training_set(DistResNetTrainer, DistResNetTrainingArgs)
 
 # %%
 def dist_train_resnet_from_scratch(rank: int, world_size: int) -> None:

@@ -574,6 +574,7 @@ def initialize_weights(model: nn.Module) -> None:
 if MAIN:
     tests.test_initialize_weights(initialize_weights)
     tests.test_initialize_weights_zeroes_biases(initialize_weights)
+    tests.test_initialize_weights_of_layers_without_bias(initialize_weights)
 
 # %%
 def get_dataset(dataset: str, train: bool = True) -> Pictures:
@@ -704,6 +705,7 @@ if MAIN:
     tests.test_training_step_discriminator(DCGANTrainer, DCGANArgs)
     tests.test_training_step_generator(DCGANTrainer, DCGANArgs)
     tests.test_gradients_are_clipped(DCGANTrainer, DCGANArgs)
+    tests.test_gradients_are_not_clipped_without_a_norm(DCGANTrainer, DCGANArgs)
     tests.test_losses_of_a_certain_discriminator_are_finite(DCGANTrainer, DCGANArgs)
     tests.test_train(DCGANTrainer, DCGANArgs)
     tests.test_trainer_learns_one_batch(DCGANTrainer, DCGANArgs)
@@ -1239,3 +1241,4 @@ if MAIN:
 if MAIN:
     tests.test_hierarchical_vae(HierarchicalVAE)
     tests.test_hierarchical_vae_levels(HierarchicalVAE, kl_between, kl_divergence)
+    tests.test_hierarchical_vae_draws(HierarchicalVAE, kl_between, kl_divergence)

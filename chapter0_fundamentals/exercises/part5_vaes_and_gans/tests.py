@@ -249,10 +249,11 @@ def expect_descent(model, before, gradients):
 
 def expect_loop(Trainer, Args, model, *, of):
     """Check the loop of `train` with a step that only notes what it gets."""
-    images, logged = [], []
+    images, logged, modes = [], [], []
 
     def step(img):
         images.append(img)
+        modes.append(trainer.model.training)
         return torch.tensor(1.0 / len(images), requires_grad=True)
 
     with kept_aside(strokes(20)):
@@ -270,6 +271,7 @@ def expect_loop(Trainer, Args, model, *, of):
         fail("the loop runs for one epoch; it must run for args.epochs, here 3")
     if len(images) != n_wanted:
         fail(f"3 epochs of 3 batches took {len(images)} steps; expected {n_wanted}")
+    require(all(modes), "the model trains in evaluation mode: call model.train() before the loop")
     if trainer.step != n_wanted:
         fail(f"after 9 batches trainer.step is {trainer.step}: count one for each batch")
     if n_noted != n_wanted:
@@ -1034,10 +1036,10 @@ def test_discriminator_layers(Discriminator):
 
 
 def made_or_torchs(mine, torchs, *args):
-    """Make a layer of the course, or torch's where that one is not given or not written yet."""
+    """Make a layer of the course, or torch's where that one is not given or does not work yet."""
     try:
         return (mine or torchs)(*args)
-    except NotImplementedError:
+    except Exception:  # another exercise's fault
         return torchs(*args)
 
 
@@ -1102,6 +1104,29 @@ def test_initialize_weights_zeroes_biases(initialize_weights):
     nn.init.ones_(norm.bias)
     initialize_weights(nn.Sequential(nn.Sequential(norm)))
     require(not norm.bias.any(), "the bias of BatchNorm2d must be zero", it_is=norm.bias)
+
+
+@checks("initialize_weights")
+def test_initialize_weights_of_layers_without_bias(initialize_weights):
+    torch.manual_seed(0)
+    # The last one is the learner's where it is written: it has no attribute `bias`.
+    own = inspect.unwrap(initialize_weights).__globals__.get("ConvTranspose2d")
+    without = functools.partial(nn.ConvTranspose2d, bias=False)
+    layers = [
+        nn.Linear(100, 100, bias=False),
+        nn.Conv2d(20, 20, 5, bias=False),
+        made_or_torchs(own, without, 20, 20, 5),
+    ]
+    try:
+        initialize_weights(nn.Sequential(*layers))
+    except (AttributeError, TypeError) as error:
+        fail(
+            "initialize_weights stops at a layer without a bias: its bias is None, or there is no "
+            "such attribute; look before you set it to zero",
+            raised=str(error),
+        )
+    for layer in layers:
+        expect_start(layer)
 
 
 # --- training ---------------------------------------------------------------------------------
@@ -1337,6 +1362,26 @@ def test_gradients_are_clipped(DCGANTrainer, DCGANArgs):
 
 
 @checks("DCGANTrainer")
+def test_gradients_are_not_clipped_without_a_norm(DCGANTrainer, DCGANArgs):
+    with gan_aside(DCGANTrainer):
+        trainer = sgd_trainer(DCGANTrainer, DCGANArgs, clip_grad_norm=None)
+        model, real, fake = trainer.model, bright_pictures(5, seed=3), draws(5, 1, 8, 8).tanh()
+        p, q = model.netD(real), model.netD(fake)
+        gradient = gradient_of(model.netD, -p.log().mean() - (1 - q).log().mean())
+        before = copies(model.netD)
+        try:
+            trainer.training_step_discriminator(real, fake)
+        except TypeError as error:
+            fail(
+                "args.clip_grad_norm may be None: then gradients are not clipped",
+                raised=str(error),
+            )
+    change = moved(model.netD, before)
+    of = "training_step_discriminator, with clip_grad_norm None,"
+    expect_against(change, (gradient, gradient / 2), of=of, net="the discriminator")
+
+
+@checks("DCGANTrainer")
 def test_losses_of_a_certain_discriminator_are_finite(DCGANTrainer, DCGANArgs):
     with gan_aside(DCGANTrainer):
         trainer = sgd_trainer(DCGANTrainer, DCGANArgs, clip_grad_norm=1.0)
@@ -1382,6 +1427,14 @@ class Watched:
                 real=str(tuple(img_real.shape)),
                 fake=str(tuple(img_fake.shape)),
             )
+        left, right = img_real.chunk(2, dim=-1)
+        if not (left - right).mean() > 1:
+            fail(
+                "the discriminator's step gets something else than the loader's pictures as "
+                "img_real, which comes first; then img_fake"
+            )
+        if not self.trainer.model.training:
+            fail("the networks train in evaluation mode: call model.train() before the loop")
         for value in self.trainer.model.netG.parameters():
             value.grad = None
         loss = self.real_step_D(img_real, img_fake)
@@ -1519,11 +1572,15 @@ def expect_learnt(distance):
 @checks("mended_generator_step")
 def test_mended_generator_step(mended_generator_step):
     model = TinyGan()
+    with torch.no_grad():
+        model.netD[3].weight.mul_(10)  # so that clipping shows
     z = draws(5, 30)
     right = -model.netD(model.netG(z)).log().mean()
     gradient = gradient_of(model.netG, right)
-    gradient = gradient * min(1.0, 1 / gradient.norm().item())
+    unclipped = gradient.norm().item()
+    gradient = gradient / unclipped
     before_G, before_D = copies(model.netG), copies(model.netD)
+    stale(model.netG)
     optG = torch.optim.SGD(model.netG.parameters(), lr=1.0)
     loss = mended_generator_step(model, optG, model.netG(z))
     change = moved(model.netG, before_G)
@@ -1532,6 +1589,11 @@ def test_mended_generator_step(mended_generator_step):
     expect_gan_loss(loss, (right,), {"the sign is wrong": -right}, of="mended_generator_step")
     if moved(model.netD, before_D).any():
         fail("mended_generator_step changes the discriminator too")
+    if torch.allclose(change, -unclipped * gradient, 1e-3, 1e-5):
+        fail("the gradient is no longer clipped: keep that line")
+    left_over = unclipped * gradient + 7.0
+    if torch.allclose(change, -left_over / left_over.norm(), 1e-3, 1e-5):
+        fail("the gradient of the step before is added to that of this one: keep zero_grad")
     expect_against(change, (gradient,), of="mended_generator_step", net="the generator")
 
 
@@ -1844,6 +1906,8 @@ def test_denoising_training_step(DenoisingTrainer, DenoisingArgs):
         torch.manual_seed(0)
         with torch.no_grad():
             before = [value.clone() for value in model.parameters()]
+        for value in model.parameters():
+            value.grad = torch.full_like(value, 3.0)  # as if left over from the step before
         result = call(named_forward(trainer.training_step, "training_step"), img).value
         after = [value.detach().clone() for value in model.parameters()]
         trainer.training_step(img)
@@ -1967,6 +2031,7 @@ def test_hierarchical_vae(HierarchicalVAE):
             shapes = [tuple(value.shape) for value in part.state_dict().values()]
             wanted = [(hidden, n_in), (hidden,), (2 * n_out, hidden), (2 * n_out,)]
             require(shapes == wanted, f"{made}.{name} has parameters {shapes}; expected {wanted}")
+            expect_two_maps(scaled_up(part), n_in, n_out, of=f"{made}.{name}")
         result = model(strokes(2))
         if not isinstance(result, tuple | list) or len(result) != 3:
             fail("forward must give pictures and two KL divergences")
@@ -1975,6 +2040,27 @@ def test_hierarchical_vae(HierarchicalVAE):
                 f"and two numbers; the shapes are {shapes}")  # fmt: skip
         shape = tuple(model.sample(torch.zeros(3, top)).shape)
         require(shape == (3, 1, 28, 28), f"sample gives {shape}; expected (3, 1, 28, 28)")
+
+
+def expect_two_maps(part, n_in, n_out, *, of):
+    """Check that a part is two linear maps with a ReLU between."""
+    x = draws(3, n_in)
+    values = [value.detach() for value in part.parameters()]
+    first, second = values[:2], values[2:]
+    between = F.linear(F.linear(x, *first).relu(), *second)
+    none = F.linear(F.linear(x, *first), *second)
+    before = F.linear(F.linear(x.relu(), *first), *second)
+    with torch.no_grad():
+        made = part(x)
+    # Either split into means and log-deviations is a right one.
+    halves = [out.unflatten(1, (2, n_out)).transpose(0, 1) for out in (between, none, before)]
+    turns = [out.unflatten(1, (n_out, 2)).permute(2, 0, 1) for out in (between, none, before)]
+    if torch.allclose(made, turns[0], 1e-3, 1e-4):
+        return
+    expect(made, halves[0], of=f"what {of} gives", atol=1e-4, mistakes={
+        f"there is no ReLU between the linear maps of {of}": halves[1],
+        f"the ReLU of {of} stands before both linear maps; it belongs between them": halves[2],
+    })  # fmt: skip
 
 
 def quiet_hierarchy(HierarchicalVAE):
@@ -2022,3 +2108,46 @@ def test_hierarchical_vae_levels(HierarchicalVAE, kl_between, kl_divergence):
     made = torch.stack([model.sample(torch.zeros(1, 2)).detach() for _ in range(8)])
     if not made.std(0).any():
         fail("sample draws nothing: latents are drawn with the deviation that prior gives")
+
+
+class Noted(nn.Module):
+    """A part that notes what it gets, and gives the same for all."""
+
+    def __init__(self, out):
+        super().__init__()
+        self.out, self.got = out, None
+
+    def forward(self, x):
+        self.got = x.detach()
+        return self.out
+
+
+@checks("HierarchicalVAE")
+def test_hierarchical_vae_draws(HierarchicalVAE, kl_between, kl_divergence):
+    n = 4000
+    model, _, x = vae_with(HierarchicalVAE, n, MU, LOGSIGMA)
+    top = torch.stack([MU[:2], LOGSIGMA[:2]])[:, None].expand(-1, n, -1)
+    prior = torch.stack([MU, LOGSIGMA])[:, None].expand(-1, n, -1)
+    model.top_encoder, model.prior = Noted(top), Noted(prior)
+    model.decoder = Noted(torch.zeros(n, 1, 28, 28))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        model(x)
+        expect_normal(model.prior.got, *top[:, 0], "forward hands to prior")
+        model.sample(torch.zeros(n, 2))
+        expect_normal(model.decoder.got, *prior[:, 0], "sample hands to the decoder")
+
+
+def expect_normal(drawn, mu, logsigma, what):
+    """Check mean and deviation of draws."""
+    sigma = logsigma.exp()
+    expect(drawn.std(0), sigma, of=f"the deviation of what {what}", rtol=0.08, mistakes={
+        "logsigma scales the noise; take its exponential": logsigma.abs(),
+        "sigma is taken for the variance: scale by exp(logsigma), not by its root": sigma.sqrt(),
+        "the variance scales the noise; scale it by sigma = exp(logsigma)": sigma**2,
+        "the noise is not scaled": torch.ones_like(sigma),
+        "nothing is drawn": 0 * sigma,
+    })  # fmt: skip
+    expect(drawn.mean(0), mu, of=f"the mean of what {what}", atol=0.15, rtol=0, mistakes={
+        "the mean is not added": 0 * mu,
+    })  # fmt: skip

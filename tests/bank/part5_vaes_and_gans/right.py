@@ -234,14 +234,16 @@ class DCGANTrainer(DCGANTrainer):
         p, q = self.model.netD(img_real), self.model.netD(img_fake.detach())
         loss = -(p.clamp(min=1e-9).log().mean() + (1 - q).clamp(min=1e-9).log().mean()) / 2
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.netD.parameters(), self.args.clip_grad_norm)
+        if self.args.clip_grad_norm:
+            torch.nn.utils.clip_grad_norm_(self.model.netD.parameters(), self.args.clip_grad_norm)
         self.optD.step()
         return loss
     def training_step_generator(self, img_fake):
         self.optG.zero_grad()
         loss = -self.model.netD(img_fake).clamp(min=1e-9).log().mean()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.netG.parameters(), self.args.clip_grad_norm)
+        if self.args.clip_grad_norm:
+            torch.nn.utils.clip_grad_norm_(self.model.netG.parameters(), self.args.clip_grad_norm)
         self.optG.step()
         return loss
 

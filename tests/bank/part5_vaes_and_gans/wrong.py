@@ -125,7 +125,8 @@ class AnyTrainer(DCGANTrainer):
     """A trainer whose steps may be others."""
 
     def clip(self, net):
-        nn.utils.clip_grad_norm_(net.parameters(), self.args.clip_grad_norm)
+        if self.args.clip_grad_norm is not None:
+            nn.utils.clip_grad_norm_(net.parameters(), self.args.clip_grad_norm)
 
     def loss_D(self, p, q):
         return F.binary_cross_entropy(p, torch.ones_like(p)) + F.binary_cross_entropy(q, torch.zeros_like(q))
@@ -224,6 +225,15 @@ class Autoencoder(AE):
 
     def forward(self, x):
         return self.dec(self.encoder(x))
+
+# %% the model trains in evaluation mode
+class AutoencoderTrainer(Steps, AEBase):
+    def training_step(self, img):
+        return self.take(F.mse_loss(self.model(img), img))
+
+    def train(self):
+        self.model.eval()
+        return super().train()
 
 # %% the squares are summed; take the mean
 class AutoencoderTrainer(Steps, AEBase):
@@ -738,6 +748,13 @@ def initialize_weights(model):
                 nn.init.zeros_(m.bias)
     return model
 
+# %% stops at a layer without a bias
+def initialize_weights(model):
+    for m in model.modules():
+        if hasattr(m, "weight"):
+            nn.init.normal_(m.weight, float("BatchNorm" in type(m).__name__), 0.02)
+            nn.init.zeros_(m.bias)
+
 # %% it must be drawn from a normal
 def initialize_weights(model):
     for m in model.modules():
@@ -791,6 +808,32 @@ class DCGANTrainer(AnyTrainer):
 class DCGANTrainer(AnyTrainer):
     def clip(self, net):
         pass
+
+# %% args.clip_grad_norm may be None
+class DCGANTrainer(AnyTrainer):
+    def clip(self, net):
+        nn.utils.clip_grad_norm_(net.parameters(), self.args.clip_grad_norm)
+
+# %% gets something else than the loader's pictures
+class DCGANTrainer(AnyTrainer):
+    def train(self):
+        with self.run:
+            for _ in range(self.args.epochs):
+                for img, _ in self.trainloader:
+                    fake = self.model.netG(torch.randn(len(img), self.args.latent_dim_size))
+                    self.training_step_discriminator(fake.detach(), img), self.training_step_generator(fake)
+        return self.model
+
+# %% the networks train in evaluation mode
+class DCGANTrainer(AnyTrainer):
+    def train(self):
+        self.model.eval()
+        with self.run:
+            for _ in range(self.args.epochs):
+                for img, _ in self.trainloader:
+                    fake = self.model.netG(torch.randn(len(img), self.args.latent_dim_size))
+                    self.training_step_discriminator(img, fake.detach()), self.training_step_generator(fake)
+        return self.model
 
 # %% zero_grad is missing
 class DCGANTrainer(AnyTrainer):
@@ -901,6 +944,22 @@ def mended_generator_step(model, optG, img_fake):
     loss = -model.netD(img_fake).log().mean()
     loss.backward()
     optG.zero_grad()
+    optG.step()
+    return loss.detach()
+
+# %% keep zero_grad
+def mended_generator_step(model, optG, img_fake):
+    loss = -model.netD(img_fake).log().mean()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.netG.parameters(), 1.0)
+    optG.step()
+    return loss.detach()
+
+# %% the gradient is no longer clipped
+def mended_generator_step(model, optG, img_fake):
+    loss = -model.netD(img_fake).log().mean()
+    optG.zero_grad()
+    loss.backward()
     optG.step()
     return loss.detach()
 
@@ -1206,6 +1265,14 @@ class DenoisingTrainer(Steps, AEBase):
         noisy = img + self.args.noise**0.5 * torch.randn_like(img)
         return self.take(F.mse_loss(self.model(noisy), img))
 
+# %% zero_grad, backward and step belong together
+class DenoisingTrainer(AEBase):
+    def training_step(self, img):
+        loss = F.mse_loss(self.model(img + self.args.noise * torch.randn_like(img)), img)
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
 # %% all pictures of a batch get the same noise
 class DenoisingTrainer(Steps, AEBase):
     def training_step(self, img):
@@ -1316,6 +1383,25 @@ class HierarchicalVAE(HBase):
     def __init__(self, latent_dim_size, hidden_dim_size, top_dim_size=2):
         super().__init__(latent_dim_size, hidden_dim_size, top_dim_size)
         self.top_encoder = self.top_encoder[:-1]
+
+# %% there is no ReLU between the linear maps
+class HierarchicalVAE(HBase):
+    def __init__(self, latent_dim_size, hidden_dim_size, top_dim_size=2):
+        super().__init__(latent_dim_size, hidden_dim_size, top_dim_size)
+        self.prior = nn.Sequential(*(part for part in self.prior if not isinstance(part, nn.ReLU)))
+
+# %% stands before both linear maps
+class HierarchicalVAE(HBase):
+    def __init__(self, latent_dim_size, hidden_dim_size, top_dim_size=2):
+        super().__init__(latent_dim_size, hidden_dim_size, top_dim_size)
+        first, act, *others = self.top_encoder
+        self.top_encoder = nn.Sequential(act, first, *others)
+
+# %% sigma is taken for the variance
+class HierarchicalVAE(HBase):
+    def sample(self, top):
+        mu, logsigma = self.prior(top)
+        return self.decoder(mu + (logsigma / 2).exp() * torch.randn_like(mu))
 
 # %% prior has parameters
 class HierarchicalVAE(HBase):
