@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import io
+import itertools
 import tempfile
 from pathlib import Path
 from unittest.mock import patch
@@ -1740,11 +1741,15 @@ def test_conv_transpose1d(conv_transpose1d, n_tests=10):  # noqa: PT028
 
 @checks("fractional_stride_2d")
 def test_fractional_stride_2d(fractional_stride_2d):
-    x = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
-    for stride_h, stride_w in ((1, 1), (2, 2), (1, 3), (3, 2)):
-        right = x.new_zeros(1, 1, stride_h + 1, stride_w + 1)
+    cases = itertools.product(
+        (torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), draws(3, 2, 2, 3)),
+        ((1, 1), (2, 2), (1, 3), (3, 2)),
+    )
+    for x, (stride_h, stride_w) in cases:
+        height, width = x.shape[2:]
+        right = x.new_zeros(*x.shape[:2], stride_h * (height - 1) + 1, stride_w * (width - 1) + 1)
         right[..., ::stride_h, ::stride_w] = x
-        swapped = x.new_zeros(1, 1, stride_w + 1, stride_h + 1)
+        swapped = x.new_zeros(*x.shape[:2], stride_w * (height - 1) + 1, stride_h * (width - 1) + 1)
         swapped[..., ::stride_w, ::stride_h] = x
         mistakes = {
             "stride_h and stride_w are swapped": swapped,
