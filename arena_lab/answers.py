@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -140,17 +140,12 @@ def load(path: Path, module_name: str) -> Answers:
         OSError: The file is missing or may not be read.
     """
     text = read_source(path)
-    linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
     module = ModuleType(module_name)
     module.__file__ = str(path)
-    return run(compiled(path, text), module)
-
-
-def run(steps: Iterable[Step], module: ModuleType) -> Answers:
-    """Run statements one by one in a module, which imports find from now on; note broken ones."""
-    sys.modules[module.__name__] = module
+    sys.modules[module_name] = module
+    linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
     answers = Answers(module)
-    for step in steps:
+    for step in compiled(path, text):
         try:
             if step.error:
                 raise step.error

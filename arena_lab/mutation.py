@@ -6,15 +6,16 @@ makes no difference. Those of the second kind are listed with the reason in
 """
 
 import functools
+import sys
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from arena_lab import checking, checks, isolation
-from arena_lab.answers import compiled, read_source, run
+from arena_lab.answers import compiled, read_source
 from arena_lab.catalogue import Section
 from arena_lab.errors import LabError
 from arena_lab.mutants import Mutant
@@ -106,11 +107,14 @@ def _loaded(section: Section, mutant: Mutant | None = None) -> dict[str, Any]:
     path = section.solutions
     module = ModuleType(f"{section.package}.solutions")
     module.__file__ = str(path)
-    steps = compiled(path, read_source(path))
-    if mutant:
-        code = compile(mutant.source, str(path), "exec")
-        steps = [replace(step, code=code) if step.line == mutant.line else step for step in steps]
-    return vars(run(steps, module).module)
+    sys.modules[module.__name__] = module
+    for step in compiled(path, read_source(path)):
+        code = step.code
+        if mutant and step.line == mutant.line:
+            code = compile(mutant.source, str(path), "exec")
+        if code:
+            exec(code, module.__dict__)
+    return vars(module)
 
 
 # --- what is known of them --------------------------------------------------------------------

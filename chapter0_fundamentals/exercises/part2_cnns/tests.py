@@ -291,6 +291,13 @@ def test_linear_gradients_and_repr(Linear):
     layer = Linear(7, 5)
     expect_gradients(layer, normal(3, 7), made="Linear(7, 5)")
     expect_repr(layer, ["7", "5"], made="Linear(7, 5)")
+    for has, hasnt in ((True, False), (False, True)):
+        text = repr(Linear(7, 5, bias=has))
+        require(
+            f"bias={hasnt}" not in text,
+            f"Linear(7, 5, bias={has}) says bias={hasnt} when it is printed",
+            printed=text,
+        )
 
 
 @checks("Flatten")
@@ -1456,6 +1463,12 @@ def test_find_first_nan_finds_none(find_first_nan):
         "the NaN stands in the input already, and no module makes one; it must return None",
         returned=repr(found),
     )
+    found = call(find_first_nan, Adds(), spoilt, torch.ones(1, 2)).value
+    require(
+        found is None,
+        "one of the module's inputs holds a NaN already, so it makes none; look at all inputs",
+        returned=repr(found),
+    )
     found = call(find_first_nan, Spoil(), torch.zeros(1)).value
     require(found == "", "the model itself makes the NaN; its name is ''", returned=repr(found))
 
@@ -1471,6 +1484,13 @@ def test_find_first_nan_leaves_no_hooks(find_first_nan):
     if n_hooks > 1:
         fail(f"{n_hooks - 1} hooks stay on the model: remove each one when the run is over")
     require(n_hooks == 1, "a hook that was on the model before is gone; remove only your own")
+
+
+class Adds(nn.Module):
+    """A module with two inputs."""
+
+    def forward(self, x, y):
+        return x + y
 
 
 class Breaks(nn.Module):

@@ -172,6 +172,11 @@ class ReLU(nn.Module):
     def forward(self, x):
         return x[x >= 0]
 
+# %% says bias=True when it is printed
+class Linear(Linear):
+    def extra_repr(self):
+        return f"{self.in_features}, {self.out_features}, bias=True"
+
 # %% the bias is not added
 class Linear(Linear):
     def forward(self, x):
@@ -1362,6 +1367,22 @@ def predict(model, images):
     with torch.inference_mode():
         return model(images).softmax(dim=-1).softmax(dim=-1).max(dim=-1)
 
+
+# %% look at all inputs
+def find_first_nan(model, *inputs):
+    found = []
+    def hook_for(name):
+        def hook(m, args, out):
+            if out.isnan().any() and not args[-1].isnan().any():
+                found.append(name)
+        return hook
+    handles = [m.register_forward_hook(hook_for(name)) for name, m in model.named_modules()]
+    try:
+        model(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found[0] if found else None
 
 # %% it must be the module's name, a text
 def find_first_nan(model, *inputs):

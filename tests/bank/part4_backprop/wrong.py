@@ -2180,6 +2180,12 @@ def numerical_gradient(fn, x, eps=1e-2):
             grad[i, j] = difference.sum() / (2 * eps)
     return grad
 
+# %% a share of 0 is no tolerance
+def gradcheck(fn, x, tolerance=1e-2):
+    leaf = Tensor(x.copy(), requires_grad=True)
+    fn(leaf).sum().backward()
+    return np.allclose(leaf.grad.array, numerical_gradient(fn, x), rtol=tolerance)
+
 # %% gradcheck says True for a function whose backward gives half the gradient
 def gradcheck(fn, x, tolerance=1e-2):
     leaf = Tensor(x.copy(), requires_grad=True)
@@ -2209,6 +2215,17 @@ def gradcheck(fn, x, tolerance=1e-2):
     leaf = Tensor(x.copy(), requires_grad=True)
     fn(leaf).backward()
     return np.allclose(leaf.grad.array, numerical_gradient(fn, x), tolerance, tolerance)
+
+# %% a recipe's keyword arguments belong to it
+def stale_nodes(end_node):
+    return [
+        node
+        for node in sorted_computational_graph(end_node)
+        if node.recipe is not None
+        and not np.array_equal(
+            Tensor(node.recipe.func(*node.recipe.args)).array, node.array, equal_nan=True
+        )
+    ]
 
 # %% w * x was computed with the old x, yet it is not reported
 def stale_nodes(end_node):
@@ -2306,6 +2323,10 @@ def relu_inplace(x):
 def relu_inplace(x):
     x = np.where(x > 0, x, 0)
     return x
+
+# %% the gradient passes wherever out is above 0, not above 1
+def relu_inplace_back(grad_out, out, x):
+    return grad_out * (out >= 1)
 
 # %% the input is lost, so where out is 0 the gradient shall be 0
 def relu_inplace_back(grad_out, out, x):
@@ -2715,6 +2736,17 @@ def max_pool2d(x, kernel_size, stride=None):
     k = kernel_size
     return amax(x.reshape((b, c, h // k, k, w // k, k)), (3, 5))
 
+
+# %% eps is not used
+class BatchNorm2d(BatchNorm2d):
+    def __init__(self, num_features, eps=1e-5, momentum=0.1):
+        super().__init__(num_features, momentum=momentum)
+        self.eps = 0.0
+
+# %% the old mean must shrink by the share momentum
+class BatchNorm2d(BatchNorm2d):
+    def _follow(self, mean, var):
+        super()._follow(mean + self.running_mean, var)
 
 # %% divide by the standard deviation, the root of the variance
 class BatchNorm2d(BatchNorm2d):
