@@ -69,7 +69,7 @@ def wrong_type(actual: Any, wanted: type) -> str | None:
         return "the result is None: is a return statement missing?"
     # Where a float is asked for an int will do, as in Python's own hints.
     kinds = (int, float) if wanted is float else wanted
-    if isinstance(actual, kinds) and not (wanted is not bool and isinstance(actual, bool)):
+    if isinstance(actual, kinds):
         return None
     advice = ""
     if is_tensor(actual) and wanted in (int, float, bool) and actual.ndim == 0:

@@ -11,10 +11,11 @@ import psutil
 import pytest
 import torch  # noqa: F401 (as `invoke test` has it, before a child starts)
 
-from arena_lab import answers, checking, isolation
+from arena_lab import answers, checking, isolation, loading
 from arena_lab.catalogue import Section
 from arena_lab.checking import FAILED, NOT_STARTED, PASSED, WAITING, Verdict
 from arena_lab.errors import LabError
+from arena_lab.loading import Loading
 
 Write = Callable[..., None]
 
@@ -204,6 +205,70 @@ def test_stray_line_that_never_ends_costs_no_verdict(
     assert verdicts(section)["double"].status == PASSED
 
 
+ENDINGS = {
+    "os._exit": ("os._exit(0)", "ended the Python interpreter (exit code 0)"),
+    "abort": ("os.abort()", "crashed the Python interpreter (SIGABRT)"),
+    "segmentation fault": ("__import__('ctypes').string_at(0)", "(SIGSEGV)"),
+    "kill": ("os.kill(os.getpid(), 9)", "(SIGKILL)"),
+}
+
+
+@pytest.mark.parametrize(("line", "said"), ENDINGS.values(), ids=ENDINGS)
+def test_line_that_ends_the_process_costs_only_what_it_defines(
+    section: Section, write_answer: Write, line: str, said: str
+) -> None:
+    write_answer("def triple(x):\n    return x * 3", "triple")
+    write_answer(f"import os\n\nLUCK = {line}\n{line}\n\ndef double(x):\n    return LUCK and 2 * x")
+    number = section.answers.read_text().splitlines().index(line) + 1
+    found = verdicts(section)
+    assert found["triple"].status == PASSED
+    assert found["halve"].status == NOT_STARTED
+    assert "double needs LUCK, which failed to load: it " in message(found["double"])
+    assert ("line", str(number - 1)) in found["double"].tests[0].details
+    (test,) = found["triple"].tests
+    assert len(test.left_out) == 2
+    assert said in test.left_out[1]
+    assert test.left_out[1].startswith(f"line {number}, {line}, was left out: it ")
+
+
+def test_line_that_cannot_be_interrupted_costs_only_what_it_defines(
+    section: Section, write_answer: Write
+) -> None:
+    write_answer("def triple(x):\n    return x * 3", "triple")
+    write_answer("sum(range(10**12))\n\ndef double(x):\n    return 2 * x")
+    found = verdicts(section)
+    assert [found[name].status for name in ("double", "triple")] == [PASSED, PASSED]
+    assert "did not come to an end" in found["triple"].tests[0].left_out[0]
+
+
+def test_line_that_takes_too_long_is_waited_for_once(
+    section: Section, write_answer: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "LOADING_S", 0.3)
+    write_answer("def double(x):\n    return 2 * x\n\nimport time; time.sleep(60)")
+    for name in ("triple", "halve"):
+        write_answer(f"def {name}(x):\n    return x", name)
+    made = []
+    monkeypatch.setattr(loading, "Loading", lambda n: made.append(Loading(n)) or made[-1])
+    for verdict in verdicts(section).values():
+        assert "it runs longer than 0.3 s" in verdict.tests[0].left_out[0]
+    assert len(made[0].left_out) == 1
+
+
+def test_stray_line_that_fails_is_named(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    return 2 * x\n\nprint(doubel(2))")
+    verdict = verdicts(section)["double"]
+    assert verdict.status == PASSED
+    (said,) = verdict.tests[0].left_out
+    assert "NameError: name 'doubel' is not defined" in said
+    assert "print(doubel(2))" in said
+
+
+def test_error_of_a_library_is_not_taken_for_a_stub(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    import einops\n    return einops.einsum(x, '(i i) ->')")
+    assert message(verdicts(section)["double"]).startswith("double raised NotImplementedError: ")
+
+
 def test_name_whose_line_failed_says_so(section: Section, write_answer: Write) -> None:
     write_answer("import not_a_package as nap\n\ndef double(x):\n    return nap.double(x)")
     said = message(verdicts(section)["double"])
@@ -315,3 +380,31 @@ def test_children_left_behind_are_ended(
 
 def _is_alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_broken_helper_is_named_first(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    return x * x")
+    write_answer("def halve(x):\n    return x / 2", "halve")
+    write_answer("def half_of_double(x):\n    return halve(double(x))", "half_of_double")
+    found = verdicts(section)
+    assert message(found["halve"]) == "double, which this uses, fails too: begin there"
+    failure = found["halve"].failure
+    assert failure is not None
+    assert dict(failure.details)["here"].startswith("half_of_double: ")
+    assert message(found["double"]) == "double: this is the square"
+
+
+def test_broken_helper_is_named_where_only_its_caller_is_checked(
+    section: Section, write_answer: Write
+) -> None:
+    write_answer("def double(x):\n    return x * x")
+    write_answer("def triple(x):\n    return x + double(x)", "triple")
+    (verdict,) = checking.run(section, [section.find("triple")])
+    assert message(verdict) == "double, which this uses, fails too: begin there"
+
+
+def test_helper_that_passes_is_not_named(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    return x + x")
+    write_answer("def triple(x):\n    return double(x) - x", "triple")
+    (verdict,) = checking.run(section, [section.find("triple")])
+    assert message(verdict).startswith("triple: ")
