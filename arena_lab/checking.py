@@ -149,7 +149,7 @@ class _Trials:
         self, interrupted: Callable[[], bool]
     ) -> Generator[tuple[str, int, isolation.Outcome], None, None]:
         """Give what the verdicts are taken from; it starts children, so close it."""
-        _import_what_answers_use(self.section)
+        prepare(self.section)
         compiled(self.path, read_source(self.path))  # once here instead of in every child
         checks.by_hand = False
         self._interrupted = interrupted
@@ -248,7 +248,7 @@ def _shapes(text: str) -> dict[str, str]:
 def _require_file(section: Section, path: Path) -> None:
     if not path.exists():
         raise LabError(
-            f"{path} is missing. `invoke starters --section {section.number}` writes a new "
+            f"{path} is missing. `./inv starters --section {section.number}` writes a new "
             "starter; answers saved elsewhere can be copied back"
         )
     try:

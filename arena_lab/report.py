@@ -77,7 +77,12 @@ def explanation(section: Section, verdict: Verdict, test: TestVerdict) -> Group:
 def where_to_look(section: Section, exercise: Exercise) -> str:
     """Name the place on the page that helps with an exercise."""
     place = f"page {section.number}, {exercise.subpage}: {exercise.title}"
-    return f"{place} · invoke hint {exercise.name}" if exercise.n_hints else place
+    return f"{place} · ./inv hint {exercise.name}" if exercise.n_hints else place
+
+
+def notes(verdicts: list[Verdict]) -> list[str]:
+    """Name the lines outside of all functions that could not be run, each once."""
+    return list(dict.fromkeys(n for v in verdicts for test in v.tests for n in test.left_out))
 
 
 def show(console: Console, section: Section, verdicts: list[Verdict], *, every: bool) -> None:
@@ -93,6 +98,8 @@ def show(console: Console, section: Section, verdicts: list[Verdict], *, every: 
                 console.print()
                 console.print(explanation(section, verdict, test))
     console.print()
+    for note in notes(verdicts):
+        console.print(Text(f"Note: {note}", "yellow"))
     console.print(summary(verdicts), end="")
     rest = len(failed) - 1
     more = f"  (--all explains the other {rest} too)" if rest > 0 and not every else ""
@@ -115,6 +122,7 @@ def as_json(section: Section, verdicts: list[Verdict], *, solutions: bool) -> st
         "time": now(),
         "success": is_success(verdicts),
         "counts": counts,
+        "notes": notes(verdicts),
         "exercises": [
             {**v.as_json(), "look_at": where_to_look(section, section.find(v.name))}
             for v in verdicts

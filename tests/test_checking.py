@@ -354,7 +354,7 @@ def test_unknown_encoding_is_told(section: Section) -> None:
 
 def test_missing_answers_file_says_how_to_get_one(section: Section) -> None:
     section.answers.unlink()
-    with pytest.raises(LabError, match=r"invoke starters --section 9\.1"):
+    with pytest.raises(LabError, match=r"\./inv starters --section 9\.1"):
         verdicts(section)
 
 
