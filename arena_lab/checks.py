@@ -249,6 +249,25 @@ def fail(sentence: str, **details: Any) -> NoReturn:
     )
 
 
+def names_called(function: Callable, *args: Any) -> set[str]:
+    """Call an answer, and give the names of all functions that ran, those of libraries too."""
+    names = set()
+
+    def note(frame: Any, event: str, builtin: Any) -> None:
+        if event == "call":
+            names.add(frame.f_code.co_name)
+        elif event == "c_call":
+            names.add(getattr(builtin, "__name__", ""))
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        function(*args)
+    finally:
+        sys.setprofile(before)
+    return names
+
+
 def raises(
     expected: type[BaseException] | tuple[type[BaseException], ...],
     function: Callable,

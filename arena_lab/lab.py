@@ -96,9 +96,7 @@ def _is_free(ip: str, port: int) -> bool:
         try:
             probe.bind((ip, port))
         except PermissionError:
-            raise LabError(
-                f"port {port} is for root only; try: ./inv lab --port {_PORT}"
-            ) from None
+            raise LabError(f"port {port} is for root only; try: ./inv lab --port {_PORT}") from None
         except OSError:
             return False
     return True

@@ -30,24 +30,21 @@ def _of_einops(text: str) -> str:
     quoted = re.search(r'"(.*->.*)"', first)
     pattern = quoted[1] if quoted else first.rpartition(" einsum ")[2].rstrip(".")
     said = reason if first == reason else f'{reason}, in the pattern "{pattern}"'
-    spaced = _with_spaces(pattern)
-    if spaced is None:
+    lump = _lump(pattern)
+    if lump is None:
         return said
-    return f'{said}; einops wants a space between the names of axes: "{spaced}"'
+    spaced = re.sub(r"[a-zA-Z]{2,}", lambda found: " ".join(found[0]), pattern)
+    spaced = re.sub(
+        r"\s*(,|->)\s*", lambda found: {",": ", "}.get(found[1], " -> "), spaced
+    ).strip()
+    return f'{said}; einops takes "{lump}" for one axis: put a space between them, "{spaced}"'
 
 
-def _with_spaces(pattern: str) -> str | None:
-    """Give a pattern in numpy's style as einops writes it; None where that is not the mistake."""
-    before, _, after = pattern.partition("->")
-    left, right = (re.findall(r"[a-zA-Z]\w*", side) for side in (before, after))
-    for ours, others in ((left, right), (right, left)):
-        letters = set("".join(others))
-        lumps = [n for n in ours if 1 < len(n) <= _LUMP and n not in others and set(n) <= letters]
-        if lumps and all(len(name) <= _LUMP for name in others):
-            split = re.sub(r"[a-zA-Z]{2,}", lambda found: " ".join(found[0]), pattern)
-            return (
-                re.sub(r"\s*(,|->)\s*", lambda found: f"{found[1]} ", split)
-                .replace("-> ", " -> ")
-                .strip()
-            )
+def _lump(pattern: str) -> str | None:
+    """Give a name that numpy's style would read as several axes, or None."""
+    names = re.findall(r"[a-zA-Z]\w*", pattern)
+    for name in names:
+        others = set("".join(other for other in names if other != name))
+        if 1 < len(name) <= _LUMP and set(name) <= others:
+            return name
     return None
