@@ -4,8 +4,10 @@ A message is for a person who is stuck. It opens with one sentence that names th
 property that does not hold, then shows the call, what came back, and what was expected.
 """
 
+import contextlib
 import functools
 import html
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -97,6 +99,8 @@ def checks(exercise: str, *, timeout: float = DEFAULT_TIMEOUT) -> Callable[[Call
         @functools.wraps(test)
         def run(*args: Any, **kwargs: Any) -> None:
             __tracebackhide__ = True
+            for name, answer in zip(inspect.signature(test).parameters, args, strict=False):
+                _give_name(answer, name)
             try:
                 test(*args, **kwargs)
             except WrongAnswer as wrong:
@@ -110,6 +114,13 @@ def checks(exercise: str, *, timeout: float = DEFAULT_TIMEOUT) -> Callable[[Call
         return run
 
     return decorate
+
+
+def _give_name(answer: Any, name: str) -> None:
+    """Let a lambda, a partial and an object that can be called go by the name of the exercise."""
+    if callable(answer) and getattr(answer, "__name__", "<lambda>") == "<lambda>":
+        with contextlib.suppress(AttributeError, TypeError):
+            answer.__name__ = name
 
 
 def _where_to_look(module: str, exercise: str) -> list[tuple[str, str]]:

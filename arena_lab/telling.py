@@ -5,6 +5,16 @@ import re
 from arena_lab.answers import EndedProcess, TakesTooLong
 
 _LUMP = 4  # letters; a longer name is a name
+_MEANINGS = {
+    r"Boolean value of Tensor with more|truth value of an array with more": "`and`, `or`, `not` "
+    "and `if` ask for a single truth value; for each element use &, | and ~, each comparison in "
+    "parentheses",
+    r"before Module\.__init__\(\) call": "begin __init__ with super().__init__()",
+    r"leaf Variable that requires grad.*in-place": "what changes a parameter in place must not be "
+    "recorded: put it under torch.no_grad()",
+    r"'NoneType' object|'NoneType' and|and 'NoneType'": "something is None: does a function that "
+    "was called lack its return?",
+}
 
 
 def one_line(error: BaseException) -> str:
@@ -14,7 +24,9 @@ def one_line(error: BaseException) -> str:
     text, name = text_of(error).strip(), type(error).__name__
     if name == "EinopsError":
         return f"{name}: {_of_einops(text)}"
-    return f"{name}: {text.splitlines()[0]}" if text else name
+    meaning = next((said for what, said in _MEANINGS.items() if re.search(what, text)), "")
+    first = text.partition("\n")[0]
+    return ": ".join(part for part in (name, first) if part) + (meaning and f" ({meaning})")
 
 
 def text_of(error: BaseException) -> str:

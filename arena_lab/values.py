@@ -1,6 +1,7 @@
 """Show values in a message: numbers, arrays, tensors, and the call that they were handed to."""
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -45,22 +46,28 @@ def type_name(value: Any) -> str:
 
 
 def describe(value: Any, at: tuple[int, ...] | None = None) -> str:
-    """Show a value in full: shape and dtype first, then the numbers.
+    """Show a value: shape and dtype first, then the numbers.
 
     Args:
         value: Anything.
-        at: Of many numbers show those around this place; without it the first and the last.
+        at: Of many numbers show those around this place; without it none, or of a single axis
+            the first and the last.
     """
     array = as_array(value)
+    if array is None and isinstance(value, list | tuple) and _holds_arrays(value):
+        return "\n".join(f"[{i}] {describe(item)}" for i, item in enumerate(value))
     if array is None:
         return shorten(repr(value), 400)
     if array.ndim == 0 and isinstance(value, bool | int | float | complex | np.generic):
-        return f"{value!r} ({type(value).__name__})"
+        plain = value.item() if isinstance(value, np.generic) else value
+        return f"{plain!r} ({type_name(value)})"
     kind = "array" if isinstance(value, np.ndarray) else type_name(value)
     head = f"{kind} of shape {tuple(array.shape)}, {array.dtype}"
-    if at is not None and array.size > _MANY and len(at) == array.ndim:
+    if at is not None and len(at) == array.ndim and not _is_small(array):
         row, place = _around(array, at)
         return f"{head}; at {place}: {_digits(row)}"
+    if array.ndim > 1 and not _is_small(array):
+        return head
     values = _digits(array)
     return f"{head}: {values}" if "\n" not in values else f"{head}:\n{values}"
 
@@ -97,9 +104,8 @@ def brief(value: Any) -> str:
     """Show an argument in the text of a call: its numbers if few, else its shape."""
     array = as_array(value)
     if array is not None and array.ndim > 0:
-        values = _digits(array)
-        if array.size <= _MANY and values.count("\n") < _TALL:
-            return values
+        if _is_small(array):
+            return _digits(array)
         return f"<{'tensor' if is_tensor(value) else 'array'} of shape {tuple(array.shape)}>"
     if isinstance(value, list | tuple):
         inner = ", ".join(brief(item) for item in value[:6]) + (", …" if len(value) > 6 else "")
@@ -122,9 +128,19 @@ def shorten(text: str, length: int = 80) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def _holds_arrays(values: list | tuple) -> bool:
+    arrays = (as_array(value) for value in values[:_TALL])
+    return len(values) <= _TALL and any(a is not None and a.ndim for a in arrays)
+
+
+def _is_small(array: np.ndarray) -> bool:
+    return array.size <= _MANY and _digits(array).count("\n") < _TALL
+
+
 def _digits(array: np.ndarray) -> str:
     shown = array + 0.0 if array.dtype.kind == "f" else array
-    return np.array2string(shown, precision=4, threshold=_MANY, edgeitems=2, separator=", ")
+    text = np.array2string(shown, precision=4, threshold=_MANY, edgeitems=2, separator=", ")
+    return re.sub(r"\n\s*\n", "\n", text)
 
 
 def _around(array: np.ndarray, at: tuple[int, ...]) -> tuple[np.ndarray, str]:

@@ -1,5 +1,6 @@
 """A comparison passes what is right in any style, and names what is wrong."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -231,6 +232,19 @@ def test_called_by_hand_a_test_prints_one_line(
     assert capsys.readouterr().out == "✓ test_double passed\n"
 
 
+@pytest.mark.parametrize(
+    "answer", [lambda x: x, functools.partial(max, 1.0), type("Same", (), {"__call__": max})()]
+)
+def test_answer_without_a_name_goes_by_that_of_the_exercise(answer: Any) -> None:
+    @checks.checks("double")
+    def test_double(double: Callable[[float], float]) -> None:
+        call(double, 2.0).gives(4.0)
+
+    with pytest.raises((WrongAnswer, TypeError)):
+        test_double(answer)
+    assert answer.__name__ == "double"
+
+
 def test_notebook_shows_the_explanation_alone() -> None:
     (shown,) = WrongAnswer("f: no", ("called", "f(1)"))._render_traceback_()
     assert shown == "Wrong answer: f: no\n  called  f(1)"
@@ -288,4 +302,4 @@ def test_failure_in_a_real_kernel() -> None:
     shown, error = (o for o in notebook.cells[0].outputs if o.output_type != "stream")
     assert "the value is wrong" in shown.data["text/html"]
     assert "expected" in shown.data["text/plain"]
-    assert error.traceback == ["Wrong answer: <lambda>: the value is wrong"]
+    assert error.traceback == ["Wrong answer: double: the value is wrong"]

@@ -559,6 +559,7 @@ def test_cos_sim_matrix(cos_sim_matrix):
             "each column was divided by the length of a row (in normalize_rows?): keep the summed "
             "axis with length 1": mixed @ mixed.T,
             "only one of the two rows is divided by its length": unit @ matrix.T,
+            "only one of the two rows is divided by its length ": matrix @ unit.T,
             "these are the similarities of the columns, not of the rows": columns.T @ columns,
             "the rows have length 1, but the product is that of columns: the inner products of "
             "rows are unit @ unit.T": unit.T @ unit,
@@ -815,7 +816,8 @@ def test_integer_array_indexing_in_any_number_of_axes(integer_array_indexing):
         result = call(integer_array_indexing, tensor, coords)
     except ValueError as error:
         raise retold(error, f"matrix may have any number of axes, here three ({error})") from None
-    result.gives(expected)
+    first_two = "only the first two columns of coords are used: matrix may have any number of axes"
+    result.gives(expected, mistakes={first_two: tensor[coords[:, 0], coords[:, 1]]})
     row = torch.tensor([5.0, 6.0, 7.0])
     call(integer_array_indexing, row, whole([2], [0])).gives(torch.tensor([7.0, 5.0]))
     none = torch.zeros(0, 3, dtype=torch.int64)
@@ -1054,6 +1056,12 @@ def test_collect_rows(collect_rows):
         mistakes={
             "these are columns; rows are chosen along axis 0": matrix[:, indexes],
             "the rows lie on their side: the result must be the transpose": matrix[indexes].T,
+            "the rows come in their old order; give them in the order of row_indexes": matrix[
+                indexes.sort().values
+            ],
+            "each row comes once; a number that is there twice gives its row twice": matrix[
+                whole(0, 2)
+            ],
             "these are the single numbers at the places (i, indexes[i])": matrix[
                 torch.arange(3), indexes
             ],
@@ -1074,6 +1082,12 @@ def test_collect_columns(collect_columns):
         mistakes={
             "these are rows; columns are chosen along axis 1, matrix[:, ...]": matrix[indexes],
             "the columns lie on their side: the result must be the transpose": matrix[:, indexes].T,
+            "the columns come in their old order; give them in the order of column_indexes": matrix[
+                :, indexes.sort().values
+            ],
+            "the indexes choose from the first row alone; they hold for all rows": matrix[
+                :1, indexes
+            ],
             "these are the single numbers at the places (i, indexes[i])": matrix[
                 torch.arange(3), indexes
             ],

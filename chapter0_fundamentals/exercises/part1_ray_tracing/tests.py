@@ -166,7 +166,12 @@ def crossings(rays, segments):
     u, v = cramer((D, L1 - L2), right)
     matrix = np.stack(np.broadcast_arrays(D, L1 - L2), axis=-1)
     tu, tv = cramer((matrix[..., 0, :], matrix[..., 1, :]), right)
-    return {"right": (u, v), "rows": (tu, tv), "point": cramer((D - O, L1 - L2), right)}
+    return {
+        "right": (u, v),
+        "rows": (tu, tv),
+        "point": cramer((D - O, L1 - L2), right),
+        "determinant": np.linalg.det(matrix),
+    }
 
 
 def compared(test):
@@ -202,6 +207,8 @@ def slips_1d(rays, segments):
         "the matrix is transposed: D and L1 - L2 are its columns, not its rows": meets(
             *solved["rows"]
         ),
+        "a negative determinant is taken for 0: compare its absolute value": meets(u, v)
+        & (solved["determinant"] > 0),
         "the ray's second row is a direction, not a point: do not subtract the origin": meets(
             *solved["point"]
         ),
@@ -463,6 +470,7 @@ def hits_of(rays, triangles):
     matrix = np.stack(np.broadcast_arrays(*columns), axis=-1)
     rows = [matrix[..., i, :] for i in range(3)]
     return {
+        "determinant": np.linalg.det(matrix),
         "right": cramer(columns, O - A),
         "rows": cramer(rows, O - A),
         "points": cramer((-D, B, C), O - A),
@@ -499,6 +507,8 @@ def slips_3d(rays, triangles):
         "the matrix is transposed: -D, B - A and C - A are its columns, not its rows": inside(
             *solved["rows"]
         ),
+        "a negative determinant is taken for 0: compare its absolute value": inside(s, u, v)
+        & (solved["determinant"] > 0),
         "B and C are used as they are; the edges are B - A and C - A": inside(*solved["points"]),
         "D is a direction, not a point: do not subtract O from it": inside(*solved["direction"]),
         "the unknowns come in the order s, u, v": inside(v, s, u),

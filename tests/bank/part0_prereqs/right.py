@@ -338,3 +338,49 @@ def einsum_outer(vec1, vec2):
 def einsum_outer(vec1, vec2):
     from numpy import einsum as product
     return product("r,c->rc", vec1, vec2, optimize=True)
+
+# %% a lambda
+einsum_mv = lambda mat, vec: einops.einsum(mat, vec, "i j, j -> i")
+
+# %% a partial
+import functools
+einsum_trace = functools.partial(np.einsum, "ii->")
+
+# %% an object that can be called
+class Outer:
+    def __call__(self, vec1, vec2):
+        return einops.einsum(vec1, vec2, "a, b -> a b")
+einsum_outer = Outer()
+
+# %% recursion
+def temperatures_average(temps):
+    if len(temps) == 7:
+        return temps.mean().reshape(1)
+    return torch.cat([temperatures_average(temps[:7]), temperatures_average(temps[7:])])
+
+# %% a generator of its own, float64, bucketize
+def sample_distribution(probs, n):
+    generator = torch.Generator()
+    generator.seed()
+    uniform = torch.rand(n, generator=generator, dtype=torch.float64)
+    return torch.bucketize(uniform, probs.double().cumsum(0)[:-1], right=True)
+
+# %% one index into the flat tensor
+def integer_array_indexing(matrix, coords):
+    flat = torch.from_numpy(np.ravel_multi_index(coords.T.numpy(), matrix.shape))
+    return matrix.reshape(-1)[flat]
+
+# %% a product with zeros and ones
+def collect_rows(matrix, row_indexes):
+    return torch.nn.functional.one_hot(row_indexes, len(matrix)).to(matrix.dtype) @ matrix
+
+# %% two by two
+def batched_logsumexp(matrix):
+    from functools import reduce
+    return reduce(torch.logaddexp, matrix.unbind(1))
+
+# %% the gradient of logsumexp
+def batched_softmax(matrix):
+    x = matrix.clone().requires_grad_()
+    torch.logsumexp(x, 1).sum().backward()
+    return x.grad

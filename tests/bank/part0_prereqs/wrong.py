@@ -977,3 +977,40 @@ def rearrange_1():
 # %% right, but typed in: make them from torch.arange
 def rearrange_2():
     return einops.rearrange(torch.tensor([1, 2, 3, 4, 5, 6]), "(h w) -> h w", w=3)
+
+# %% only one of the two rows is divided by its length
+def cos_sim_matrix(matrix):
+    return matrix @ normalize_rows(matrix).T
+
+# %% only the first two columns of coords are used
+def integer_array_indexing(matrix, coords):
+    return matrix[coords[:, 0], coords[:, 1]] if matrix.ndim > 1 else matrix[coords[:, 0]]
+
+# %% give them in the order of row_indexes
+def collect_rows(matrix, row_indexes):
+    return matrix[sorted(row_indexes.tolist())]
+
+# %% a number that is there twice gives its row twice
+def collect_rows(matrix, row_indexes):
+    return torch.stack([row for i, row in enumerate(matrix) if i in row_indexes])
+
+# %% the indexes choose from the first row alone
+def collect_columns(matrix, column_indexes):
+    return matrix.gather(1, column_indexes[None])
+
+# %% EinopsError: Indexing expression contains duplicate dimension "i"
+def einsum_outer(vec1, vec2):
+    return einops.einsum(vec1, vec2, "i, i -> i i")
+
+# %% the result is a list, not a torch.Tensor
+def temperatures_average(temps):
+    return [temps[i : i + 7].mean() for i in range(0, len(temps), 7)]
+
+# %% the standard deviation is the biased one
+def temperatures_normalized(temps):
+    weeks = temps.numpy().reshape(-1, 7)
+    return torch.from_numpy(((weeks - weeks.mean(1, keepdims=True)) / weeks.std(1, keepdims=True)).ravel())
+
+# %% but 6 outcomes are numbered from 0 to 5
+def sample_distribution(probs, n):
+    return (torch.rand(n, 1) < probs.cumsum(0)).sum(1)
