@@ -70,12 +70,24 @@ def test_half_written_exercise_says_what_is_left(section: Section, write_answer:
 HOSTILE = {
     "busy loop": ("while True: pass", "did not finish within 2 seconds"),
     "sleeping loop": ("import time\n    while True: time.sleep(1)", "did not finish"),
+    "endless loop in C": ("return sum(range(10**12))", "did not finish"),
+    "loop that catches everything": (
+        "while True:\n        try: import time; time.sleep(1)\n        except BaseException: pass",
+        "did not finish",
+    ),
+    "quiet exit": ("quit()", "calls exit"),
+    "kill of the group": ("import os; os.kill(0, 9)", "crashed the Python interpreter (SIGKILL)"),
+    "deep recursion in data": (
+        "import pickle\n    a = []\n    for _ in range(10**4): a = [a]\n    return pickle.dumps(a)",
+        "calls itself without end",
+    ),
     "sys.exit": ("import sys; sys.exit(0)", "calls exit"),
     "os._exit": ("import os; os._exit(0)", "ended the Python interpreter (exit code 0)"),
     "abort": ("import os; os.abort()", "crashed the Python interpreter (SIGABRT)"),
     "segmentation fault": ("import ctypes; ctypes.string_at(0)", "(SIGSEGV)"),
     "recursion": ("return double(x)", "calls itself without end"),
-    "memory": ("return np.ones(60 * 2**30 // 8)", "asked for more memory"),
+    "100 GB": ("return np.ones(100 * 2**30 // 8)", "asked for more memory"),
+    "100 GB of torch": ("import torch; return torch.ones(100 * 2**28)", "asked for more memory"),
     "exception": ("return x + 'a'", "raised UFuncTypeError"),
     "interrupt": ("raise KeyboardInterrupt", "raised KeyboardInterrupt"),
     "nothing": ("x * 2", "the result is None"),
@@ -101,7 +113,7 @@ HOSTILE = {
         "reads our solutions.py: write your own",
     ),
     "memory piece by piece": (
-        "kept = []\n    while True: kept.append(bytearray(10**8))",
+        "kept = []\n    while True: kept.append(np.empty(10**7))",
         "asked for more memory",
     ),
 }
@@ -146,6 +158,18 @@ def test_flood_of_output_is_cut(section: Section, write_answer: Write) -> None:
     assert len(failure.printed) < 2000
 
 
+def test_flood_on_every_channel_costs_only_its_own_verdict(
+    section: Section, write_answer: Write
+) -> None:
+    write_answer("def triple(x):\n    return x * 3", "triple")
+    write_answer(
+        "def double(x):\n    import os\n    for fd in (1, 2) * 500: os.write(fd, b'x' * 10**6)\n"
+        "    return x"
+    )
+    found = verdicts(section)
+    assert (found["double"].status, found["triple"].status) == (FAILED, PASSED)
+
+
 def test_timeout_names_the_line_that_runs(section: Section, write_answer: Write) -> None:
     write_answer("def double(x):\n    while True:\n        x = x + 1")
     failure = verdicts(section)["double"].failure
@@ -170,6 +194,10 @@ CHANGES = {
     "replaced output": "import sys; sys.stdout = sys.stderr = None",
     "thread": "import threading, time; threading.Thread(target=time.sleep, args=[60]).start()",
     "fork": "import os; os.fork()",
+    "signals": "import signal; [signal.signal(s, signal.SIG_IGN) for s in (2, 14, 15)]",
+    "at exit": "import atexit, time; atexit.register(time.sleep, 60)",
+    "trace": "import sys; sys.settrace(lambda *_: None); sys.setprofile(lambda *_: None)",
+    "collector": "import gc; gc.disable(); gc.set_threshold(1)",
 }
 
 
@@ -325,9 +353,11 @@ def test_deleted_definition_is_not_started(section: Section, write_answer: Write
     [
         lambda text: b"\xef\xbb\xbf" + text.encode(),
         lambda text: text.replace("\n", "\r\n").encode(),
+        lambda text: text.replace("\n", "\r").encode(),
+        lambda text: text.replace("    ", "\t").encode(),
         lambda text: b"# -*- coding: latin-1 -*-\n# \xe9\n" + text.encode("latin-1"),
     ],
-    ids=["byte-order mark", "CRLF", "declared encoding"],
+    ids=["byte-order mark", "CRLF", "CR", "tabs", "declared encoding"],
 )
 def test_any_encoding_that_python_reads(
     section: Section, write_answer: Write, encode: Callable[[str], bytes]
@@ -344,6 +374,12 @@ def test_undecodable_byte_costs_its_own_cell_only(section: Section, write_answer
     found = verdicts(section)
     assert re.search(r"line \d+ holds a byte that is not UTF-8", message(found["double"]))
     assert found["triple"].status == PASSED
+
+
+def test_other_encoding_is_told(section: Section, write_answer: Write) -> None:
+    section.answers.write_bytes(section.answers.read_text().encode("utf-16"))
+    with pytest.raises(LabError, match=r"answers\.py cannot be read: .*encoding"):
+        verdicts(section)
 
 
 def test_unknown_encoding_is_told(section: Section) -> None:

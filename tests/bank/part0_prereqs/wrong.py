@@ -579,7 +579,7 @@ def integer_array_indexing(matrix, coords):
 def integer_array_indexing(matrix, coords):
     return matrix[coords[:, 0]][:, coords[:, 1]]
 
-# %% the shape is (5, 2); it must be (5,)
+# %% only the first two columns of coords are used
 def integer_array_indexing(matrix, coords):
     return matrix[coords[:, 0], coords[:, 1]]
 
@@ -723,11 +723,11 @@ def collect_rows(matrix, row_indexes):
 def collect_rows(matrix, row_indexes):
     return matrix[row_indexes].T
 
-# %% the shape is (2, 3); it must be (3, 3)
+# %% a number that is there twice gives its row twice
 def collect_rows(matrix, row_indexes):
     return matrix[row_indexes.unique()]
 
-# %% the values are right but stand in the wrong places
+# %% give them in the order of row_indexes
 def collect_rows(matrix, row_indexes):
     return matrix[row_indexes.sort().values]
 
@@ -751,7 +751,7 @@ def collect_columns(matrix, column_indexes):
 def collect_columns(matrix, column_indexes):
     return matrix[torch.arange(len(column_indexes)), column_indexes]
 
-# %% the values are right but stand in the wrong places
+# %% give them in the order of column_indexes
 def collect_columns(matrix, column_indexes):
     return matrix[:, column_indexes.sort().values]
 
@@ -985,10 +985,6 @@ def cos_sim_matrix(matrix):
 # %% only the first two columns of coords are used
 def integer_array_indexing(matrix, coords):
     return matrix[coords[:, 0], coords[:, 1]] if matrix.ndim > 1 else matrix[coords[:, 0]]
-
-# %% give them in the order of row_indexes
-def collect_rows(matrix, row_indexes):
-    return matrix[sorted(row_indexes.tolist())]
 
 # %% a number that is there twice gives its row twice
 def collect_rows(matrix, row_indexes):
