@@ -27,6 +27,8 @@ def row(verdict: Verdict) -> tuple[Text, ...]:
     mark, style = MARKS[verdict.status]
     title = verdict.title + (" (optional)" if verdict.optional else "")
     message = verdict.failure.sentence if verdict.failure else ""
+    for name in verdict.names:  # it stands in the line already
+        message = message.removeprefix(f"{name}: ")
     return (
         Text(mark, style),
         Text(title, "" if verdict.status != NOT_STARTED else "dim"),
@@ -92,11 +94,14 @@ def show(console: Console, section: Section, verdicts: list[Verdict], *, every: 
     failed = [v for v in verdicts if v.status in (FAILED, WAITING) and v.failure is not None]
     failed.sort(key=lambda verdict: verdict.status != FAILED)
     for verdict in failed if every else failed[:1]:
-        tests = [t for t in verdict.tests if t.status != PASSED] if every else [verdict.failure]
-        for test in tests:
-            if test is not None:
-                console.print()
-                console.print(explanation(section, verdict, test))
+        # A cell that does not load fails all of its tests alike.
+        unlike: dict[Any, TestVerdict] = {}
+        for test in verdict.tests:
+            if test.status != PASSED:
+                unlike.setdefault((test.sentence, test.details), test)
+        for test in list(unlike.values())[: None if every else 1]:
+            console.print()
+            console.print(explanation(section, verdict, test))
     console.print()
     for note in notes(verdicts):
         console.print(Text(f"Note: {note}", "yellow"))

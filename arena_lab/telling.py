@@ -38,7 +38,7 @@ def text_of(error: BaseException) -> str:
 
 
 def _of_einops(text: str) -> str:
-    first, *_, reason = (line.strip() for line in f"{text}\n{text}".splitlines())
+    first, *_, reason = (line.strip().rstrip(".") for line in f"{text}\n{text}".splitlines())
     quoted = re.search(r'"(.*->.*)"', first)
     pattern = quoted[1] if quoted else first.rpartition(" einsum ")[2].rstrip(".")
     said = reason if first == reason else f'{reason}, in the pattern "{pattern}"'

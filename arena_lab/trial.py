@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PASSED, FAILED, WAITING = "passed", "failed", "waiting"
 
 _SOLUTIONS = "solutions.py"
+_CALL = "in the call "  # begins what a check adds to an error
 
 
 def run(
@@ -159,7 +160,8 @@ def _innermost_definition(path: Path, line: int) -> str | None:
 
 def _raised(check: "Check", error: BaseException, path: Path, answers: Answers) -> dict[str, Any]:
     what = check.exercise.name
-    details = [("while", note) for note in getattr(error, "__notes__", [])]
+    notes = [note.partition(_CALL)[2] for note in getattr(error, "__notes__", []) if _CALL in note]
+    details = [("called", note) for note in notes]
     missing = answers.why_missing(error.name or "") if isinstance(error, NameError) else None
     if missing and isinstance(error, NameError):
         sentence = f"{what} needs {error.name}, which failed to load: {one_line(missing.error)}"

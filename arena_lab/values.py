@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-# What is shown in full: numbers of one value, lines of one argument.
-_MANY, _TALL = 24, 8
+# What is shown in full: numbers of a value, its lines; and characters on a line,
+# where a label stands before it or a name.
+_MANY, _TALL, _WIDE, _NARROW = 24, 8, 80, 54
 _WINDOW = 6
 
 
@@ -69,7 +70,8 @@ def describe(value: Any, at: tuple[int, ...] | None = None) -> str:
     if array.ndim > 1 and not _is_small(array):
         return head
     values = _digits(array)
-    return f"{head}: {values}" if "\n" not in values else f"{head}:\n{values}"
+    is_short = "\n" not in values and len(head) + len(values) <= _WIDE
+    return f"{head}: {values}" if is_short else f"{head}:\n{values}"
 
 
 def number(value: Any, digits: int = 6) -> str:
@@ -83,7 +85,7 @@ def text_of_call(name: str, function: Callable, args: tuple, kwargs: Mapping[str
     """Show a call on one line, or with a line for each argument and its name."""
     shown = [brief(arg) for arg in args] + [f"{k}={brief(v)}" for k, v in kwargs.items()]
     text = f"{name}({', '.join(shown)})"
-    if len(text) <= 80 and "\n" not in text:
+    if len(text) <= _WIDE and "\n" not in text:
         return text
     try:
         parameters = list(inspect.signature(function).parameters.values())
@@ -139,7 +141,9 @@ def _is_small(array: np.ndarray) -> bool:
 
 def _digits(array: np.ndarray) -> str:
     shown = array + 0.0 if array.dtype.kind == "f" else array
-    text = np.array2string(shown, precision=4, threshold=_MANY, edgeitems=2, separator=", ")
+    text = np.array2string(
+        shown, precision=4, threshold=_MANY, edgeitems=2, separator=", ", max_line_width=_NARROW
+    )
     return re.sub(r"\n\s*\n", "\n", text)
 
 
