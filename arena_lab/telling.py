@@ -4,6 +4,7 @@ import re
 
 from arena_lab.answers import EndedProcess, TakesTooLong
 
+CALL = "in the call "  # begins the note that a check adds to an error
 _LUMP = 4  # letters; a longer name is a name
 _MEANINGS = {
     r"Boolean value of Tensor with more|truth value of an array with more": "`and`, `or`, `not` "
@@ -27,6 +28,23 @@ def one_line(error: BaseException) -> str:
     meaning = next((said for what, said in _MEANINGS.items() if re.search(what, text)), "")
     first = text.partition("\n")[0]
     return ": ".join(part for part in (name, first) if part) + (meaning and f" ({meaning})")
+
+
+def sentence_of(name: str, error: BaseException) -> str:
+    """Say in a sentence that an answer, or what it calls, raised an error."""
+    if isinstance(error, MemoryError) or "can't allocate memory" in text_of(error):
+        return f"{name} asked for more memory than a test may use"
+    if isinstance(error, RecursionError):
+        return f"{name} calls itself without end (RecursionError)"
+    if isinstance(error, SystemExit):
+        return f"{name} calls exit: an answer must return, not end the program"
+    return f"{name} raised {one_line(error)}"
+
+
+def calls_in(error: BaseException) -> list[tuple[str, str]]:
+    """Give the calls that an error came from, as `checks.call` notes them."""
+    notes = getattr(error, "__notes__", [])
+    return [("called", note.removeprefix(CALL)) for note in notes if note.startswith(CALL)]
 
 
 def text_of(error: BaseException) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from arena_lab import cells, checks
 from arena_lab.answers import Answers, Broken, EndedProcess, TakesTooLong, load, read_source
 from arena_lab.loading import Loading, tracked
-from arena_lab.telling import one_line, text_of
+from arena_lab.telling import calls_in, one_line, sentence_of
 from arena_lab.values import shorten
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 PASSED, FAILED, WAITING = "passed", "failed", "waiting"
 
 _SOLUTIONS = "solutions.py"
-_CALL = "in the call "  # begins what a check adds to an error
 
 
 def run(
@@ -160,8 +159,7 @@ def _innermost_definition(path: Path, line: int) -> str | None:
 
 def _raised(check: "Check", error: BaseException, path: Path, answers: Answers) -> dict[str, Any]:
     what = check.exercise.name
-    notes = [note.partition(_CALL)[2] for note in getattr(error, "__notes__", []) if _CALL in note]
-    details = [("called", note) for note in notes]
+    details = calls_in(error)
     missing = answers.why_missing(error.name or "") if isinstance(error, NameError) else None
     if missing and isinstance(error, NameError):
         sentence = f"{what} needs {error.name}, which failed to load: {one_line(missing.error)}"
@@ -171,14 +169,8 @@ def _raised(check: "Check", error: BaseException, path: Path, answers: Answers) 
             f"{what} reads our {_SOLUTIONS}: write your own; "
             f"`./inv solution {what}` shows ours after a try"
         )
-    elif isinstance(error, MemoryError) or "can't allocate memory" in text_of(error):
-        sentence = f"{what} asked for more memory than a test may use"
-    elif isinstance(error, RecursionError):
-        sentence = f"{what} calls itself without end (RecursionError)"
-    elif isinstance(error, SystemExit):
-        sentence = f"{what} calls exit: an answer must return, not end the program"
     else:
-        sentence = f"{what} raised {one_line(error)}"
+        sentence = sentence_of(what, error)
     return _report(FAILED, sentence, details, error, path)
 
 

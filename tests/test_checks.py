@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena_lab import checks
+from arena_lab import checks, paths
 from arena_lab.checks import WrongAnswer, call, expect, raises
 
 X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -303,3 +303,30 @@ def test_failure_in_a_real_kernel() -> None:
     assert "the value is wrong" in shown.data["text/html"]
     assert "expected" in shown.data["text/plain"]
     assert error.traceback == ["Wrong answer: double: the value is wrong"]
+
+
+@pytest.mark.slow
+def test_error_in_a_real_kernel_shows_the_lines_of_the_learner_alone() -> None:
+    import nbclient
+    import nbformat
+
+    code = (
+        "from part0_prereqs import tests\n"
+        "def helper(m): return m + nothing\n"
+        "def collect_rows(matrix, row_indexes): return helper(matrix)\n"
+        "tests.test_collect_rows(collect_rows)"
+    )
+    exercises = str(paths.ROOT / "chapter0_fundamentals/exercises")
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(f"import sys; sys.path.append({exercises!r})\n{code}")]
+    )
+    nbclient.NotebookClient(notebook, allow_errors=True, kernel_name="python3").execute()
+    shown, error = (o for o in notebook.cells[0].outputs if o.output_type != "stream")
+    said = "collect_rows raised NameError: name 'nothing' is not defined"
+    assert error.traceback == [f"Wrong answer: {said}"]
+    lines = shown.data["text/plain"].splitlines()
+    assert [line.strip() for line in lines if "in helper" in line or "in collect_rows" in line] == [
+        "your code  line 4, in collect_rows: def collect_rows(matrix, row_indexes): "
+        "return helper(matrix)",
+        "line 3, in helper: def helper(m): return m + nothing",
+    ]
