@@ -22,6 +22,9 @@ from arena_lab.starters import cut
 
 PASSED, FAILED, WAITING, NOT_STARTED = trial.PASSED, trial.FAILED, trial.WAITING, "not started"
 
+# What a verdict says where the exercise itself is still to be written, or mended before it runs.
+_UNWRITTEN = (trial.STUB, trial.UNLOADED, "is not written yet")
+
 # Most of the machine's memory is the learner's; a test that needs more than this has gone wrong.
 _MEMORY = 8 << 30
 
@@ -180,6 +183,8 @@ class _Trials:
         """Say in a failure which exercise that it uses fails too: there the search begins."""
         failure = verdict.failure
         if verdict.status != FAILED or failure is None:
+            return verdict
+        if any(said in failure.sentence for said in _UNWRITTEN):
             return verdict
         handed_in = {name for check in self._tests[verdict.name] for name in check.parameters}
         names = blame.used(read_source(self.path), verdict.names) | handed_in

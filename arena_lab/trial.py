@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PASSED, FAILED, WAITING = "passed", "failed", "waiting"
 
+STUB, UNLOADED = "still raises NotImplementedError", "could not be loaded"
+
 _SOLUTIONS = "solutions.py"
 
 
@@ -124,7 +126,7 @@ def _hand_in(answers: Answers, name: str) -> Any:
     broken = answers.why_missing(name)
     if broken is None:
         raise _Unavailable(f"{name} is not defined in {Path(answers.module.__file__ or '').name}")
-    raise _Unavailable(f"{name} could not be loaded: {one_line(broken.error)}", *_place(broken))
+    raise _Unavailable(f"{name} {UNLOADED}: {one_line(broken.error)}", *_place(broken))
 
 
 def _place(broken: Broken) -> list[tuple[str, str]]:
@@ -145,7 +147,7 @@ def _unwritten(
     where = _innermost_definition(path, frames[-1].lineno or 0)
     if where is None or where in check.exercise.names:
         name = where or check.exercise.name
-        return _report(FAILED, f"{name} still raises NotImplementedError", [], error, path)
+        return _report(FAILED, f"{name} {STUB}", [], error, path)
     return _report(WAITING, f"this needs {where}, which is not written yet", [], None, path)
 
 

@@ -444,3 +444,15 @@ def test_helper_that_passes_is_not_named(section: Section, write_answer: Write) 
     write_answer("def triple(x):\n    return double(x) - x", "triple")
     (verdict,) = checking.run(section, [section.find("triple")])
     assert message(verdict).startswith("triple: ")
+
+
+def test_stub_and_what_does_not_load_blame_no_other(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    return x * x")
+    write_answer(
+        "def half_of_double(x):\n    double(x)\n    raise NotImplementedError", "half_of_double"
+    )
+    write_answer("def halve(x):\n    return x / 2", "halve")
+    write_answer("def triple(x)\n    return double(x) + x", "triple")
+    found = verdicts(section)
+    assert message(found["triple"]).startswith("triple could not be loaded")
+    assert message(found["halve"]) == "half_of_double still raises NotImplementedError"
