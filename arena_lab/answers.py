@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -29,6 +29,14 @@ class Broken:
     names: tuple[str, ...]
     line: int
     error: BaseException
+
+
+class EndedProcess(Exception):
+    """A statement was left out, for it has ended the process that ran it, or took too long."""
+
+
+class TakesTooLong(TimeoutError):
+    """A statement was ended that ran for too long."""
 
 
 @dataclass
@@ -132,8 +140,20 @@ def _require_decoded(cell: Cell) -> None:
         raise SyntaxError(f"line {line} holds a byte that is not UTF-8; save the file as UTF-8")
 
 
-def load(path: Path, module_name: str) -> Answers:
+def load(
+    path: Path,
+    module_name: str,
+    *,
+    left_out: Mapping[int, str] | None = None,
+    reached: Callable[[int], None] = lambda line: None,
+) -> Answers:
     """Run a script's statements one by one as the module `module_name`; broken ones are noted.
+
+    Args:
+        path: The script.
+        module_name: What it is called in `sys.modules`.
+        left_out: Lines of statements that are not run, and what they did to a process before.
+        reached: Called with the line of each statement before it runs, and with 0 at the end.
 
     Raises:
         SyntaxError: The file cannot be read as text at all.
@@ -147,13 +167,17 @@ def load(path: Path, module_name: str) -> Answers:
     answers = Answers(module)
     for step in compiled(path, text):
         try:
+            reached(step.line)
             if step.error:
                 raise step.error
+            if left_out and step.line in left_out:
+                raise EndedProcess(left_out[step.line])
             if step.code:
                 with _within(step.limit) if step.limit else contextlib.nullcontext():
                     exec(step.code, module.__dict__)
         except BaseException as error:  # a learner's cell may raise anything, SystemExit too
             answers.broken.append(Broken(step.names, step.line, error))
+    reached(0)
     return answers
 
 
@@ -162,7 +186,7 @@ def _within(seconds: float) -> Iterator[None]:
     """End what takes longer: a cell that trains would cost each test of the file its time."""
 
     def end(*_: object) -> None:
-        raise TimeoutError(f"it runs longer than {seconds:g} s; put it under `if MAIN:`")
+        raise TakesTooLong(f"it runs longer than {seconds:g} s; put it under `if MAIN:`")
 
     before = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -7,22 +7,24 @@ import importlib
 import importlib.util
 import inspect
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from arena_lab import cells, checks, isolation, trial
+from arena_lab import blame, cells, checks, isolation, loading, trial
 from arena_lab.answers import compiled, read_source
 from arena_lab.catalogue import Exercise, Section, make_importable
 from arena_lab.errors import LabError
 from arena_lab.starters import cut
 
 PASSED, FAILED, WAITING, NOT_STARTED = trial.PASSED, trial.FAILED, trial.WAITING, "not started"
+
+# What a verdict says where the exercise itself is still to be written, or mended before it runs.
+_UNWRITTEN = (trial.STUB, trial.UNLOADED, "is not written yet")
 
 # Most of the machine's memory is the learner's; a test that needs more than this has gone wrong.
 _MEMORY = 8 << 30
@@ -43,6 +45,7 @@ class TestVerdict:
     where: tuple[str, ...] = ()  # the learner's own lines, outermost first
     printed: str = ""
     seconds: float = 0.0
+    left_out: tuple[str, ...] = ()  # lines outside of all functions that could not be run
 
 
 @dataclass(frozen=True)
@@ -130,36 +133,18 @@ def run(
     """
     path = section.solutions if solutions else section.answers
     _require_file(section, path)
-    wanted = list(exercises or section.exercises)
+    chosen = list(exercises or section.exercises)
     unwritten = set() if solutions else not_started(section)
-    all_checks = find_checks(section)
-    _import_what_answers_use(section)
-    compiled(path, read_source(path))  # once here instead of in every child
-    checks.by_hand = False
-    module_name = f"{section.package}.{path.stem}"
-    tests = {e.name: [check for check in all_checks if check.exercise == e] for e in wanted}
-    jobs = [
-        (e.name, [_step(check, path, module_name) for check in tests[e.name]])
-        for e in wanted
-        if not set(e.names) <= unwritten
-    ]
-    done: dict[str, list[TestVerdict]] = {e.name: [] for e in wanted}
-    children = isolation.run_all(
-        jobs, workers=_workers(), memory=_memory(), interrupted=interrupted, spare=spare
-    )
-    with contextlib.closing(children) as outcomes:
-        for exercise in wanted:
-            mine = done[exercise.name]
+    trials = _Trials(section, path, [e for e in chosen if not set(e.names) <= unwritten])
+    with contextlib.closing(trials.start(interrupted, spare)):
+        for exercise in chosen:
             if set(exercise.names) <= unwritten:
                 yield _verdict(exercise, NOT_STARTED, [])
                 continue
-            while len(mine) < len(tests[exercise.name]):
-                ended = next(outcomes, None)
-                if ended is None:
-                    return
-                name, number, outcome = ended
-                done[name].append(_test_verdict(tests[name][number], outcome, path))
-            yield _verdict(exercise, _status(mine), mine)
+            verdict = trials.verdict(exercise)
+            if verdict is None:
+                return
+            yield verdict if solutions else trials.blame(verdict, unwritten)
 
 
 def ahead(section: Section, exercise: Exercise) -> isolation.Spare:
@@ -180,9 +165,93 @@ def _rehearse(section: Section, exercise: Exercise) -> None:
     compiled(section.answers, read_source(section.answers))
 
 
-def _step(check: Check, path: Path, module_name: str) -> isolation.Step:
+class _Trials:
+    """The tests of some exercises, run side by side; verdicts are asked for one by one."""
+
+    def __init__(self, section: Section, path: Path, begun: list[Exercise]) -> None:
+        self.section, self.path = section, path
+        self._tests = {e.name: [c for c in find_checks(section) if c.exercise == e] for e in begun}
+        self._done: dict[str, dict[int, TestVerdict]] = {e.name: {} for e in begun}
+
+    def start(
+        self, interrupted: Callable[[], bool], spare: isolation.Spare | None = None
+    ) -> Generator[tuple[str, int, isolation.Outcome], None, None]:
+        """Give what the verdicts are taken from; it starts children, so close it."""
+        prepare(self.section)
+        compiled(self.path, read_source(self.path))  # once here instead of in every child
+        checks.by_hand = False
+        self._interrupted = interrupted
+        lines = loading.Loading()
+        jobs = [
+            (name, [_step(self.section, check, self.path, lines, child) for check in tests])
+            for child, (name, tests) in enumerate(self._tests.items())
+        ]
+        self._outcomes = loading.outcomes(
+            jobs,
+            lines,
+            workers=_workers(),
+            memory=_memory(),
+            interrupted=interrupted,
+            spare=spare,
+        )
+        return self._outcomes
+
+    def verdict(self, exercise: Exercise) -> Verdict | None:
+        """Wait for an exercise's tests; None where they were interrupted."""
+        tests, done = self._tests[exercise.name], self._done[exercise.name]
+        while len(done) < len(tests):
+            ended = next(self._outcomes, None)
+            if ended is None:
+                return None
+            name, number, outcome = ended
+            check = self._tests[name][number]
+            self._done[name][number] = _test_verdict(check, outcome, self.path)
+        mine = [done[number] for number in sorted(done)]
+        return _verdict(exercise, _status(mine), mine)
+
+    def blame(self, verdict: Verdict, unwritten: set[str]) -> Verdict:
+        """Say in a failure which exercise that it uses fails too: there the search begins."""
+        failure = verdict.failure
+        if verdict.status != FAILED or failure is None:
+            return verdict
+        if any(said in failure.sentence for said in _UNWRITTEN):
+            return verdict
+        handed_in = {name for check in self._tests[verdict.name] for name in check.parameters}
+        names = blame.used(read_source(self.path), verdict.names) | handed_in
+        for exercise in self.section.exercises:
+            used = names & {*exercise.names} - {*verdict.names} - unwritten
+            if used and self._fails(exercise):
+                sentence = f"{min(used)}, which this uses, fails too: begin there"
+                told = replace(
+                    failure,
+                    sentence=sentence,
+                    details=(("here", failure.sentence), *failure.details),
+                )
+                tests = tuple(told if test is failure else test for test in verdict.tests)
+                return replace(verdict, tests=tests)
+        return verdict
+
+    def _fails(self, exercise: Exercise) -> bool:
+        if exercise.name in self._tests:
+            verdict = self.verdict(exercise)
+        else:
+            others = _Trials(self.section, self.path, [exercise])
+            for running in self._tests:  # a child that is not listened to would seem too slow
+                self.verdict(self.section.find(running))
+            with contextlib.closing(others.start(self._interrupted)):
+                verdict = others.verdict(exercise)
+            self._tests |= others._tests
+            self._done |= others._done
+        return verdict is not None and verdict.status == FAILED
+
+
+def _step(
+    section: Section, check: Check, path: Path, lines: loading.Loading, child: int
+) -> isolation.Step:
     # Each test gets the answers anew: what one changes in them is not there for the next.
-    return isolation.Step(functools.partial(trial.run, check, path, module_name), check.timeout)
+    module_name = f"{section.package}.{path.stem}"
+    trying = functools.partial(trial.run, check, path, module_name, lines, child)
+    return isolation.Step(trying, check.timeout)
 
 
 def not_started(section: Section) -> set[str]:
@@ -217,7 +286,7 @@ def _shapes(text: str) -> dict[str, str]:
 def _require_file(section: Section, path: Path) -> None:
     if not path.exists():
         raise LabError(
-            f"{path} is missing. `invoke starters --section {section.number}` writes a new "
+            f"{path} is missing. `./inv starters --section {section.number}` writes a new "
             "starter; answers saved elsewhere can be copied back"
         )
     try:
@@ -289,6 +358,7 @@ def _test_verdict(check: Check, outcome: isolation.Outcome, path: Path) -> TestV
         where=tuple(report.get("where", ())),
         printed="" if report["status"] == PASSED else _first_lines(outcome.output),
         seconds=round(outcome.seconds, 4),
+        left_out=tuple(report.get("left_out", ())),
     )
 
 
@@ -299,13 +369,8 @@ def _ended_early(check: Check, outcome: isolation.Outcome, path: Path) -> dict[s
         sentence = f"{what} did not finish within {check.timeout:g} seconds: an endless loop?"
     elif outcome.kind == "skipped":
         sentence = f"not run, for another test of {what} did not finish"
-    elif outcome.kind == "signal":
-        name = signal.Signals(outcome.code).name
-        sentence = f"{what} crashed the Python interpreter ({name})"
-        if name == "SIGKILL":
-            sentence += ", most likely because the machine ran out of memory"
     else:
-        sentence = f"{what} ended the Python interpreter (exit code {outcome.code})"
+        sentence = f"{what} {loading.how_it_ended(outcome)}"
     return {"status": FAILED, "sentence": sentence, "where": where}
 
 

@@ -4,15 +4,21 @@ A message is for a person who is stuck. It opens with one sentence that names th
 property that does not hold, then shows the call, what came back, and what was expected.
 """
 
+import contextlib
 import functools
 import html
 import inspect
+import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
+from arena_lab.comparing import Tolerance, difference, known_mistake, wrong_type
+from arena_lab.telling import CALL, calls_in, sentence_of
+from arena_lab.values import as_array, describe, parameter_names, same_values, text_of_call
 
 # The pytest plugin switches this off: it tells the verdict itself.
 by_hand = True
@@ -75,7 +81,10 @@ class WrongAnswer(AssertionError):
 _BOX = "border-left: 4px solid var(--jp-error-color1, #d32f2f); padding: 0.4em 0.8em"
 _TABLE = "margin: 0.5em 0 0; border: none; color: inherit; font-size: inherit"
 _LABEL = "text-align: left; vertical-align: top; font-weight: normal; opacity: 0.7"
-_VALUE = "margin: 0; background: none; color: inherit; white-space: pre-wrap"
+_VALUE = (
+    "margin: 0; background: none; color: inherit; white-space: pre-wrap; "
+    "font-family: var(--jp-code-font-family, monospace)"
+)
 
 
 def _shows_html() -> bool:
@@ -97,11 +106,17 @@ def checks(exercise: str, *, timeout: float = DEFAULT_TIMEOUT) -> Callable[[Call
         @functools.wraps(test)
         def run(*args: Any, **kwargs: Any) -> None:
             __tracebackhide__ = True
+            for name, answer in zip(inspect.signature(test).parameters, args, strict=False):
+                _give_name(answer, name)
             try:
                 test(*args, **kwargs)
             except WrongAnswer as wrong:
                 if by_hand:
                     wrong.details += _where_to_look(test.__module__, exercise)
+                raise
+            except Exception as error:
+                if by_hand:
+                    _show_alone(error, test, exercise)
                 raise
             if by_hand:
                 print(f"✓ {test.__name__} passed")
@@ -110,6 +125,33 @@ def checks(exercise: str, *, timeout: float = DEFAULT_TIMEOUT) -> Callable[[Call
         return run
 
     return decorate
+
+
+def _show_alone(error: Exception, test: Callable, exercise: str) -> None:
+    """Let a notebook show the learner's own lines instead of ours; a debugger still finds all."""
+    ours = Path(__file__).parent, Path(os.__file__).parent
+    beside = Path(test.__code__.co_filename).parent
+    lines = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        is_answer = path.parent != beside or path.name in ("answers.py", "solutions.py")
+        is_library = any(path.is_relative_to(f) for f in ours) or "site-packages" in path.parts
+        if is_answer and not is_library:
+            lines.append(f"line {frame.lineno}, in {frame.name}: {frame.line}")
+    look = _where_to_look(test.__module__, exercise)
+    if isinstance(error, NotImplementedError) and lines and not str(error):
+        told = WrongAnswer(f"{exercise} is not written yet", *look)
+    else:
+        own = [("your code", "\n".join(lines))] if lines else []
+        told = WrongAnswer(sentence_of(exercise, error), *calls_in(error), *own, *look)
+    error._render_traceback_ = told._render_traceback_  # type: ignore[attr-defined]
+
+
+def _give_name(answer: Any, name: str) -> None:
+    """Let a lambda, a partial and an object that can be called go by the name of the exercise."""
+    if callable(answer) and getattr(answer, "__name__", "<lambda>") == "<lambda>":
+        with contextlib.suppress(AttributeError, TypeError):
+            answer.__name__ = name
 
 
 def _where_to_look(module: str, exercise: str) -> list[tuple[str, str]]:
@@ -131,16 +173,16 @@ class Call:
     def __init__(self, function: Callable, args: tuple, kwargs: dict[str, Any]) -> None:
         __tracebackhide__ = True
         self.name = getattr(function, "__name__", type(function).__name__)
-        self.text = _text_of_call(self.name, function, args, kwargs)
+        self.text = text_of_call(self.name, function, args, kwargs)
         before = [_snapshot(arg) for arg in (*args, *kwargs.values())]
         try:
             self.value = function(*args, **kwargs)
         except Exception as error:
-            error.add_note(f"in the call {self.text}")
+            error.add_note(f"{CALL}{self.text}")
             raise
-        names = _parameter_names(function, args, kwargs)
+        names = parameter_names(function, args, kwargs)
         for name, arg, copy in zip(names, (*args, *kwargs.values()), before, strict=True):
-            if copy is not None and not _same(_as_array(arg), copy):
+            if copy is not None and not same_values(as_array(arg), copy):
                 raise WrongAnswer(
                     f"{self.name} changed its argument {name} in place; work on a copy or build "
                     "a new array",
@@ -157,12 +199,12 @@ class Call:
         rtol: float = 1e-4,
         atol: float = 1e-6,
         dtype: bool = False,
+        returns: type | None = None,
     ) -> "Call":
         """Fail unless the call gave `expected`; see `expect`."""
         __tracebackhide__ = True
-        _compare(
-            self.value, expected, self.name, ("called", self.text), mistakes, rtol, atol, dtype
-        )
+        compared = _Compared(self.value, expected, Tolerance(rtol, atol, dtype), mistakes, returns)
+        compared.demand(self.name, ("called", self.text))
         return self
 
 
@@ -181,6 +223,7 @@ def expect(
     rtol: float = 1e-4,
     atol: float = 1e-6,
     dtype: bool = False,
+    returns: type | None = None,
 ) -> None:
     """Fail unless `actual` equals `expected` in type, shape, dtype and values, in this order.
 
@@ -192,9 +235,41 @@ def expect(
         rtol: Relative tolerance of floating-point values.
         atol: Absolute tolerance of floating-point values.
         dtype: Ask for the very dtype; otherwise only for its kind (float, integer, boolean).
+        returns: The type that the signature promises, where a number and a tensor without axes
+            are not the same to who asks: `float`, `torch.Tensor`.
     """
     __tracebackhide__ = True
-    _compare(actual, expected, of, None, mistakes, rtol, atol, dtype)
+    _Compared(actual, expected, Tolerance(rtol, atol, dtype), mistakes, returns).demand(of)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """What came back beside what was expected."""
+
+    actual: Any
+    expected: Any
+    within: Tolerance
+    mistakes: Mapping[str, Any] | None
+    returns: type | None
+
+    def demand(self, name: str, *source: tuple[str, str]) -> None:
+        """Fail with the mistake and both values where they differ."""
+        __tracebackhide__ = True
+        found = difference(self.actual, self.expected, self.within)
+        known = known_mistake(self.actual, self.expected, self.mistakes or {}, self.within)
+        other_type = wrong_type(self.actual, self.returns) if self.returns else None
+        sentence = known or (found.sentence if found else other_type)
+        if sentence is None:
+            return
+        at = found.at if found else None
+        details = [
+            *source,
+            ("returned" if source else "is", describe(self.actual, at)),
+            ("expected", describe(self.expected, at)),
+        ]
+        if found and found.place:
+            details.append(("differs", found.place))
+        raise WrongAnswer(f"{name}: {sentence}", *details)
 
 
 def require(condition: bool, sentence: str, **details: Any) -> None:
@@ -216,6 +291,25 @@ def fail(sentence: str, **details: Any) -> NoReturn:
     )
 
 
+def names_called(function: Callable, *args: Any) -> set[str]:
+    """Call an answer, and give the names of all functions that ran, those of libraries too."""
+    names = set()
+
+    def note(frame: Any, event: str, builtin: Any) -> None:
+        if event == "call":
+            names.add(frame.f_code.co_name)
+        elif event == "c_call":
+            names.add(getattr(builtin, "__name__", ""))
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        function(*args)
+    finally:
+        sys.setprofile(before)
+    return names
+
+
 def raises(
     expected: type[BaseException] | tuple[type[BaseException], ...],
     function: Callable,
@@ -223,7 +317,7 @@ def raises(
     because: str,
     **kwargs: Any,
 ) -> BaseException:
-    """Fail unless the call raises `expected`, and return what it raised.
+    """Fail unless the call raises `expected` and nothing else, and return what it raised.
 
     Args:
         expected: The exception's type, or several.
@@ -236,7 +330,7 @@ def raises(
     kinds = expected if isinstance(expected, tuple) else (expected,)
     wanted = " or ".join(kind.__name__ for kind in kinds)
     name = getattr(function, "__name__", type(function).__name__)
-    text = _text_of_call(name, function, args, kwargs)
+    text = text_of_call(name, function, args, kwargs)
     try:
         value = function(*args, **kwargs)
     except kinds as error:
@@ -244,270 +338,20 @@ def raises(
         if isinstance(error, NotImplementedError) and NotImplementedError not in kinds:
             raise
         return error
+    except (WrongAnswer, NotImplementedError):
+        raise
+    except Exception as error:
+        other = f"{type(error).__name__}: {error}"
+        raise WrongAnswer(
+            f"{name} must raise {wanted}, not {type(error).__name__}: {because}",
+            ("called", text),
+            ("raised", other),
+        ).with_traceback(error.__traceback__) from None
     raise WrongAnswer(
         f"{name} must raise {wanted}: {because}", ("called", text), ("returned", describe(value))
     )
 
 
-# --- showing values ---------------------------------------------------------------------------
-
-
-def brief(value: Any) -> str:
-    """Show an argument in the text of a call: its values if few, else its shape."""
-    array = _as_array(value)
-    if array is not None and array.ndim > 0:
-        return f"array{list(array.shape)}" if array.size > 8 else _digits(array)
-    if isinstance(value, list | tuple):
-        inner = ", ".join(brief(item) for item in value[:6]) + (", …" if len(value) > 6 else "")
-        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
-    return _shorten(repr(value) if not callable(value) else getattr(value, "__name__", repr(value)))
-
-
-def _text_of_call(name: str, function: Callable, args: tuple, kwargs: dict[str, Any]) -> str:
-    shown = [brief(arg) for arg in args] + [f"{k}={brief(v)}" for k, v in kwargs.items()]
-    text = f"{name}({', '.join(shown)})"
-    if len(text) <= 80 and "\n" not in text:
-        return text
-    # A line for each argument, with its name.
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    for i, parameter in enumerate(parameters[: len(args)]):
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            break
-        shown[i] = f"{parameter.name}={shown[i]}"
-    lines = []
-    for part in shown:
-        hanging = "\n" + " " * (4 + part.find("=") + 1)
-        lines.append("    " + part.replace("\n", hanging))
-    return f"{name}(\n" + ",\n".join(lines) + ",\n)"
-
-
-def describe(value: Any) -> str:
-    """Show a value in full: shape and dtype first, then the values, shortened if many."""
-    array = _as_array(value)
-    if array is None:
-        return _shorten(repr(value), 400)
-    if array.ndim == 0 and isinstance(value, bool | int | float | complex | np.generic):
-        return f"{value!r} ({type(value).__name__})"
-    kind = "array" if isinstance(value, np.ndarray) else _type_name(value)
-    values = _digits(array)
-    return f"{kind} of shape {tuple(array.shape)}, {array.dtype}" + (
-        f": {values}" if "\n" not in values else f":\n{values}"
-    )
-
-
-def _digits(array: np.ndarray) -> str:
-    # 0.0 - x and -0.0 look like a sign error and are none.
-    shown = array + 0.0 if array.dtype.kind == "f" else array
-    return np.array2string(shown, precision=4, threshold=24, edgeitems=2, separator=", ")
-
-
-def _shorten(text: str, length: int = 80) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _type_name(value: Any) -> str:
-    kind = type(value)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-
-
-# --- comparing --------------------------------------------------------------------------------
-
-
-def _compare(
-    actual: Any,
-    expected: Any,
-    name: str,
-    source: tuple[str, str] | None,
-    mistakes: Mapping[str, Any] | None,
-    rtol: float,
-    atol: float,
-    dtype: bool,
-) -> None:
-    __tracebackhide__ = True
-    problem = _difference(actual, expected, rtol, atol, dtype)
-    close = functools.partial(_difference, rtol=rtol, atol=atol, dtype=False)
-    if problem is None:
-        for sentence, value in (mistakes or {}).items():
-            if close(value, expected) is None and not dtype:
-                raise ValueError(f"the test's mistake {sentence!r} is the right result")
-        return
-    sentence, where = problem
-    for known, value in (mistakes or {}).items():
-        if close(actual, value) is None:
-            sentence = known
-            break
-    details = [source] if source else []
-    verb = "returned" if source else "is"
-    details += [(verb, describe(actual)), ("expected", describe(expected))]
-    if where:
-        details.append(("differs", where))
-    raise WrongAnswer(f"{name}: {sentence}", *details)
-
-
-def _difference(
-    actual: Any, expected: Any, rtol: float, atol: float, dtype: bool
-) -> tuple[str, str] | None:
-    """Give a sentence and a place where the two differ, or None where they are equal."""
-    if isinstance(expected, list | tuple) and _as_array(expected) is None:
-        return _sequence_difference(actual, expected, rtol, atol, dtype)
-    want, have = _as_array(expected), _as_array(actual)
-    if want is None:
-        same = actual is expected or (type(actual) is type(expected) and actual == expected)
-        return None if same else ("this is not the expected value", "")
-    if actual is None:
-        return "the result is None: is a return statement missing?", ""
-    if have is None:
-        return f"the result is a {_type_name(actual)}, not {_article(expected)}", ""
-    if want.ndim and not _same_family(actual, expected):
-        return f"the result is a {_type_name(actual)}, not {_article(expected)}", ""
-    return (
-        _shape_difference(have, want)
-        or _dtype_difference(have, want, dtype)
-        or _value_difference(have, want, rtol, atol)
-    )
-
-
-def _sequence_difference(
-    actual: Any, expected: list | tuple, rtol: float, atol: float, dtype: bool
-) -> tuple[str, str] | None:
-    if not isinstance(actual, list | tuple):
-        wanted = f"{len(expected)} values in a {type(expected).__name__}"
-        return f"the result is a {_type_name(actual)}; expected {wanted}", ""
-    if len(actual) != len(expected):
-        return f"the result holds {len(actual)} values; expected {len(expected)}", ""
-    for i, (have, want) in enumerate(zip(actual, expected, strict=True)):
-        problem = _difference(have, want, rtol, atol, dtype)
-        if problem:
-            return f"value {i} of the result: {problem[0]}", problem[1]
-    return None
-
-
-def _shape_difference(have: np.ndarray, want: np.ndarray) -> tuple[str, str] | None:
-    if have.shape == want.shape:
-        return None
-    sentence = f"the shape is {have.shape}; it must be {want.shape}"
-    if have.ndim > 1 and have.shape == want.shape[::-1]:
-        sentence += " (the axes are swapped)"
-    elif have.ndim != want.ndim and have.squeeze().shape == want.squeeze().shape:
-        extra = (
-            "an axis of size 1 too many"
-            if have.ndim > want.ndim
-            else "an axis of size 1 is missing"
-        )
-        sentence += f" ({extra})"
-    elif have.ndim == 0:
-        sentence += " (everything was reduced to one number)"
-    return sentence, ""
-
-
-def _dtype_difference(have: np.ndarray, want: np.ndarray, exact: bool) -> tuple[str, str] | None:
-    if exact and have.dtype != want.dtype:
-        return f"the dtype is {have.dtype}; it must be {want.dtype}", ""
-    kinds = {"f": "floating-point", "i": "integer", "u": "integer", "b": "boolean", "c": "complex"}
-    have_kind, want_kind = kinds.get(have.dtype.kind), kinds.get(want.dtype.kind)
-    if have_kind != want_kind:
-        return f"the values are {have_kind} ({have.dtype}); they must be {want_kind}", ""
-    return None
-
-
-def _value_difference(
-    have: np.ndarray, want: np.ndarray, rtol: float, atol: float
-) -> tuple[str, str] | None:
-    if want.dtype.kind not in "fc":
-        wrong = have != want
-    else:
-        with np.errstate(invalid="ignore", over="ignore"):
-            wrong = ~np.isclose(have, want, rtol=rtol, atol=atol, equal_nan=True)
-    if not wrong.any():
-        return None
-    return _guess(have, want, wrong, rtol, atol), _place(have, want, wrong)
-
-
-def _guess(have: np.ndarray, want: np.ndarray, wrong: np.ndarray, rtol: float, atol: float) -> str:
-    """Name a mistake that shows in the numbers alone."""
-
-    def close(a: np.ndarray, b: np.ndarray) -> bool:
-        return a.shape == b.shape and bool(np.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True))
-
-    if want.dtype.kind == "f":
-        for test, word in ((np.isnan, "NaN"), (np.isinf, "infinite")):
-            strange = test(have) & ~test(want)
-            if strange.any():
-                return f"{_count(strange)} {word} where a finite number is expected"
-    if not have.any() and want.any():
-        return "every value is zero"
-    if want.dtype.kind in "fi" and want.size > 1:
-        if close(have, -want):
-            return "the sign is the wrong way round"
-        nonzero = np.isfinite(want) & (want != 0)
-        if nonzero.any():
-            ratio = have[nonzero].ravel()[0] / want[nonzero].ravel()[0]
-            if ratio and close(have, want * ratio):
-                return f"every value is {ratio:.4g} times the expected one"
-        if want.ndim == 2 and close(have, want.T):
-            return "the result is transposed"
-        if close(np.sort(have, axis=None), np.sort(want, axis=None)):
-            return "the values are right but stand in the wrong places"
-    return f"{_count(wrong)} wrong" if want.size > 1 else "the value is wrong"
-
-
-def _count(mask: np.ndarray) -> str:
-    n = int(mask.sum())
-    verb = "is" if n == 1 else "are"
-    return f"{n} of {mask.size} values {verb}" if mask.size > 1 else "the value is"
-
-
-def _place(have: np.ndarray, want: np.ndarray, wrong: np.ndarray) -> str:
-    if want.ndim == 0:
-        return ""
-    index = tuple(int(i) for i in np.argwhere(wrong)[0])
-    at = ", ".join(map(str, index))
-    return f"first at [{at}]: {have[index]:.6g} instead of {want[index]:.6g}"
-
-
-def _same(a: np.ndarray | None, b: np.ndarray) -> bool:
-    return (
-        a is not None
-        and a.shape == b.shape
-        and np.array_equal(a, b, equal_nan=b.dtype.kind in "fc")
-    )
-
-
-def _snapshot(value: Any) -> np.ndarray | None:
-    array = _as_array(value)
+def _snapshot(value: Any) -> Any:
+    array = as_array(value)
     return array.copy() if array is not None and array.ndim else None
-
-
-def _parameter_names(function: Callable, args: tuple, kwargs: dict[str, Any]) -> list[str]:
-    try:
-        names = list(inspect.signature(function).parameters)[: len(args)]
-    except (TypeError, ValueError):
-        names = []
-    names += [f"number {i + 1}" for i in range(len(names), len(args))]
-    return [*names, *kwargs]
-
-
-def _article(value: Any) -> str:
-    name = "a numpy array" if isinstance(value, np.ndarray) else f"a {_type_name(value)}"
-    return "a number" if isinstance(value, int | float | np.generic) else name
-
-
-def _same_family(actual: Any, expected: Any) -> bool:
-    torch = sys.modules.get("torch")
-    tensor = getattr(torch, "Tensor", ())
-    return isinstance(actual, tensor) == isinstance(expected, tensor)
-
-
-def _as_array(value: Any) -> np.ndarray | None:
-    """Give an array, a tensor or a number as a numpy array; None for anything else."""
-    if isinstance(value, np.ndarray | np.generic | bool | int | float | complex):
-        array = np.asarray(value)
-        return array if array.dtype.kind in "fiubc" else None
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        tensor = value.detach().cpu()
-        return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).resolve_neg().numpy()
-    return None

@@ -148,7 +148,7 @@ def starters(section_number: str | None, *, check: bool) -> None:
         kept = replace_answers(section.answers, text)
         print(f"wrote {name}" + (f"; the old one is {kept.relative_to(ROOT)}" if kept else ""))
     if check and stale:
-        raise Exit(f"out of date: {', '.join(stale)}. Run: invoke starters", code=1)
+        raise Exit(f"out of date: {', '.join(stale)}. Run: ./inv starters", code=1)
 
 
 def _write(path: Path, text: str) -> None:
@@ -259,7 +259,7 @@ def _find_anywhere(name: str) -> tuple[catalogue.Section, catalogue.Exercise]:
     names = [n for section in chosen for e in section.exercises for n in e.names]
     near = difflib.get_close_matches(short, names, n=3, cutoff=0.4)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise LabError(f"There is no exercise {short!r}.{hint} `invoke list --section 0.4` lists them")
+    raise LabError(f"There is no exercise {short!r}.{hint} `./inv list --section 0.4` lists them")
 
 
 @command

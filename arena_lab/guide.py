@@ -65,8 +65,8 @@ def solution(section: Section, exercise: Exercise, *, now: bool = False) -> Synt
     tried = progress.read(section).get(exercise.name, {}).get("status") in ("passed", "failed")
     if not (tried or now):
         raise LabError(
-            f"Nothing was tried for {exercise.title} yet. `invoke hint {exercise.name}` helps; "
-            f"`invoke solution {exercise.name} --now` shows it all the same"
+            f"Nothing was tried for {exercise.title} yet. `./inv hint {exercise.name}` helps; "
+            f"`./inv solution {exercise.name} --now` shows it all the same"
         )
     text = starters.without_markers(section.solutions.read_text(encoding="utf-8"))
     found = cells.definitions(text)

@@ -215,7 +215,7 @@ def notebooks() -> str:
     browser.log_in()
     answers = next(iter(sorted(ROOT.glob("chapter*/exercises/*/answers.py"))), None)
     if answers is None:
-        raise _Unfit("there is no answers.py", "invoke starters")
+        raise _Unfit("there is no answers.py", "./inv starters")
     path = urllib.parse.quote(str(answers.relative_to(ROOT)))
     model = json.loads(browser.ask("GET", f"/api/contents/{path}?type=notebook"))
     n_cells = len(model["content"]["cells"])

@@ -5,6 +5,7 @@ milliseconds and may loop, crash, exit, eat memory or flood its output.
 """
 
 import contextlib
+import functools
 import json
 import os
 import selectors
@@ -13,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena_lab.processes import Job, Process, orphans_adopted
+from arena_lab.processes import Job, Pipes, Process, orphans_adopted
 from arena_lab.processes import Spare as Spare
 from arena_lab.processes import Step as Step
 
@@ -110,6 +111,11 @@ def available_memory() -> int:
     return free
 
 
+def _begin(enter: Callable[[], None], job: Job, _: Pipes) -> Job:
+    enter()
+    return job
+
+
 class _Child:
     """A process that runs `steps` from `next_step` on, seen from its parent."""
 
@@ -130,7 +136,7 @@ class _Child:
         self._seal = os.urandom(16).hex().encode()
         job = Job(steps[first:], memory, self._seal)
         process = spare.take(job) if spare else None
-        self._process = process or Process(lambda _: enter() or job)
+        self._process = process or Process(functools.partial(_begin, enter, job))
         pipes = self._process.pipes
         for fd in (pipes.report, pipes.output, pipes.stack):
             os.set_blocking(fd, False)

@@ -48,7 +48,7 @@ def start(port: int | str | None = None, *, browser: bool = True) -> None:
         if listen_on in _running():
             print(f"The lab is running already: {link}")
             return
-        raise LabError(f"{_taken(listen_on)}; try: invoke lab --port {_next_free(ip, listen_on)}")
+        raise LabError(f"{_taken(listen_on)}; try: ./inv lab --port {_next_free(ip, listen_on)}")
     _set_environment()
     _serve(ip, listen_on, link=link, browser=browser and not in_container and _has_screen())
 
@@ -96,9 +96,7 @@ def _is_free(ip: str, port: int) -> bool:
         try:
             probe.bind((ip, port))
         except PermissionError:
-            raise LabError(
-                f"port {port} is for root only; try: invoke lab --port {_PORT}"
-            ) from None
+            raise LabError(f"port {port} is for root only; try: ./inv lab --port {_PORT}") from None
         except OSError:
             return False
     return True

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from arena_lab import catalogue, checking, report
+from arena_lab.checks import WrongAnswer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,10 +67,13 @@ class ExerciseItem(pytest.Item):
             return str(super().repr_failure(excinfo, style))
         test = excinfo.value.verdict.failure
         assert test is not None
-        details = [f"  {label}: {text}" for label, text in test.details]
-        look = report.where_to_look(self.parent.section, self.exercise)
-        own = [f"  your code: {line}" for line in test.where]
-        return "\n".join([test.sentence, *details, *own, f"  look at: {look}"])
+        wrong = WrongAnswer(
+            test.sentence,
+            *test.details,
+            *(("your code", line) for line in test.where),
+            ("look at", report.where_to_look(self.parent.section, self.exercise)),
+        )
+        return "\n".join([str(wrong), *report.notes([excinfo.value.verdict])])
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Tell where the exercise stands on the page."""

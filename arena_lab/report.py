@@ -27,6 +27,8 @@ def row(verdict: Verdict) -> tuple[Text, ...]:
     mark, style = MARKS[verdict.status]
     title = verdict.title + (" (optional)" if verdict.optional else "")
     message = verdict.failure.sentence if verdict.failure else ""
+    for name in verdict.names:  # it stands in the line already
+        message = message.removeprefix(f"{name}: ")
     return (
         Text(mark, style),
         Text(title, "" if verdict.status != NOT_STARTED else "dim"),
@@ -77,7 +79,12 @@ def explanation(section: Section, verdict: Verdict, test: TestVerdict) -> Group:
 def where_to_look(section: Section, exercise: Exercise) -> str:
     """Name the place on the page that helps with an exercise."""
     place = f"page {section.number}, {exercise.subpage}: {exercise.title}"
-    return f"{place} · invoke hint {exercise.name}" if exercise.n_hints else place
+    return f"{place} · ./inv hint {exercise.name}" if exercise.n_hints else place
+
+
+def notes(verdicts: list[Verdict]) -> list[str]:
+    """Name the lines outside of all functions that could not be run, each once."""
+    return list(dict.fromkeys(n for v in verdicts for test in v.tests for n in test.left_out))
 
 
 def show(console: Console, section: Section, verdicts: list[Verdict], *, every: bool) -> None:
@@ -87,12 +94,17 @@ def show(console: Console, section: Section, verdicts: list[Verdict], *, every: 
     failed = [v for v in verdicts if v.status in (FAILED, WAITING) and v.failure is not None]
     failed.sort(key=lambda verdict: verdict.status != FAILED)
     for verdict in failed if every else failed[:1]:
-        tests = [t for t in verdict.tests if t.status != PASSED] if every else [verdict.failure]
-        for test in tests:
-            if test is not None:
-                console.print()
-                console.print(explanation(section, verdict, test))
+        # A cell that does not load fails all of its tests alike.
+        unlike: dict[Any, TestVerdict] = {}
+        for test in verdict.tests:
+            if test.status != PASSED:
+                unlike.setdefault((test.sentence, test.details), test)
+        for test in list(unlike.values())[: None if every else 1]:
+            console.print()
+            console.print(explanation(section, verdict, test))
     console.print()
+    for note in notes(verdicts):
+        console.print(Text(f"Note: {note}", "yellow"))
     console.print(summary(verdicts), end="")
     rest = len(failed) - 1
     more = f"  (--all explains the other {rest} too)" if rest > 0 and not every else ""
@@ -115,6 +127,7 @@ def as_json(section: Section, verdicts: list[Verdict], *, solutions: bool) -> st
         "time": now(),
         "success": is_success(verdicts),
         "counts": counts,
+        "notes": notes(verdicts),
         "exercises": [
             {**v.as_json(), "look_at": where_to_look(section, section.find(v.name))}
             for v in verdicts

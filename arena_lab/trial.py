@@ -13,22 +13,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from arena_lab import cells, checks
-from arena_lab.answers import Answers, Broken, load, read_source
+from arena_lab.answers import Answers, Broken, EndedProcess, TakesTooLong, load, read_source
+from arena_lab.loading import Loading, tracked
+from arena_lab.telling import calls_in, one_line, sentence_of
+from arena_lab.values import shorten
 
 if TYPE_CHECKING:
     from arena_lab.checking import Check
 
 PASSED, FAILED, WAITING = "passed", "failed", "waiting"
 
+STUB, UNLOADED = "still raises NotImplementedError", "could not be loaded"
+
 _SOLUTIONS = "solutions.py"
 
 
-def run(check: "Check", path: Path, module_name: str) -> dict[str, Any]:
-    """Load the answers, run one test on them, and report what JSON can hold."""
+def run(
+    check: "Check", path: Path, module_name: str, loading: Loading | None = None, child: int = 0
+) -> dict[str, Any]:
+    """Load the answers, run one test on them, and report what JSON can hold.
+
+    Args:
+        check: The test.
+        path: The answers.
+        module_name: What they are called in `sys.modules`.
+        loading: Where the lines are noted that a child has come to, and which are left out.
+        child: Its place there.
+    """
     if path.name != _SOLUTIONS:
         _hide(path.with_name(_SOLUTIONS), module_name.rpartition(".")[0])
     with state_kept():
-        answers = load(path, module_name)
+        answers = load(path, module_name, **(tracked(loading, child) if loading else {}))
+    slow = {b.line: str(b.error) for b in answers.broken if isinstance(b.error, TakesTooLong)}
+    return {**_tried(check, path, answers), "left_out": _left_out(answers, path), "slow": slow}
+
+
+def _tried(check: "Check", path: Path, answers: Answers) -> dict[str, Any]:
     try:
         check.function(*(_hand_in(answers, name) for name in check.parameters))
     except checks.WrongAnswer as wrong:
@@ -36,10 +56,21 @@ def run(check: "Check", path: Path, module_name: str) -> dict[str, Any]:
     except _Unavailable as missing:
         return _report(FAILED, str(missing), missing.details, None, path)
     except NotImplementedError as error:
-        return _unwritten(check, error, path)
+        return _unwritten(check, error, path, answers)
     except BaseException as error:  # a learner's code may raise anything
         return _raised(check, error, path, answers)
     return {"status": PASSED}
+
+
+def _left_out(answers: Answers, path: Path) -> list[str]:
+    """Name the lines that were not run and that no verdict may ever mention."""
+    lines = read_source(path).split("\n") if answers.broken else []
+    return [
+        f"line {b.line}, {shorten(lines[b.line - 1].strip())}, was left out: {one_line(b.error)}"
+        for b in answers.broken
+        if isinstance(b.error, EndedProcess)
+        or not (b.names or isinstance(b.error, NotImplementedError))
+    ]
 
 
 @contextlib.contextmanager
@@ -104,7 +135,7 @@ def _hand_in(answers: Answers, name: str) -> Any:
     broken = answers.why_missing(name)
     if broken is None:
         raise _Unavailable(f"{name} is not defined in {Path(answers.module.__file__ or '').name}")
-    raise _Unavailable(f"{name} could not be loaded: {_one_line(broken.error)}", *_place(broken))
+    raise _Unavailable(f"{name} {UNLOADED}: {one_line(broken.error)}", *_place(broken))
 
 
 def _place(broken: Broken) -> list[tuple[str, str]]:
@@ -115,12 +146,17 @@ def _place(broken: Broken) -> list[tuple[str, str]]:
     return [("line", str(broken.line))]
 
 
-def _unwritten(check: "Check", error: NotImplementedError, path: Path) -> dict[str, Any]:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    where = _innermost_definition(path, frames[-1].lineno or 0) if frames else None
+def _unwritten(
+    check: "Check", error: NotImplementedError, path: Path, answers: Answers
+) -> dict[str, Any]:
+    # Libraries raise it too, where they cannot do what was asked: that is no stub.
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames or frames[-1].filename != str(path):
+        return _raised(check, error, path, answers)
+    where = _innermost_definition(path, frames[-1].lineno or 0)
     if where is None or where in check.exercise.names:
         name = where or check.exercise.name
-        return _report(FAILED, f"{name} still raises NotImplementedError", [], error, path)
+        return _report(FAILED, f"{name} {STUB}", [], error, path)
     return _report(WAITING, f"this needs {where}, which is not written yet", [], None, path)
 
 
@@ -134,24 +170,18 @@ def _innermost_definition(path: Path, line: int) -> str | None:
 
 def _raised(check: "Check", error: BaseException, path: Path, answers: Answers) -> dict[str, Any]:
     what = check.exercise.name
-    details = [("while", note) for note in getattr(error, "__notes__", [])]
+    details = calls_in(error)
     missing = answers.why_missing(error.name or "") if isinstance(error, NameError) else None
     if missing and isinstance(error, NameError):
-        sentence = f"{what} needs {error.name}, which failed to load: {_one_line(missing.error)}"
+        sentence = f"{what} needs {error.name}, which failed to load: {one_line(missing.error)}"
         details += _place(missing)
     elif isinstance(error, _ReadsSolutions):
         sentence = (
             f"{what} reads our {_SOLUTIONS}: write your own; "
-            f"`invoke solution {what}` shows ours after a try"
+            f"`./inv solution {what}` shows ours after a try"
         )
-    elif isinstance(error, MemoryError) or "can't allocate memory" in _text(error):
-        sentence = f"{what} asked for more memory than a test may use"
-    elif isinstance(error, RecursionError):
-        sentence = f"{what} calls itself without end (RecursionError)"
-    elif isinstance(error, SystemExit):
-        sentence = f"{what} calls exit: an answer must return, not end the program"
     else:
-        sentence = f"{what} raised {_one_line(error)}"
+        sentence = sentence_of(what, error)
     return _report(FAILED, sentence, details, error, path)
 
 
@@ -170,16 +200,3 @@ def _report(
         "details": details,
         "where": own if len(own) <= 6 else [*own[:2], "…", *own[-3:]],
     }
-
-
-def _one_line(error: BaseException) -> str:
-    text = _text(error).strip()
-    name = type(error).__name__
-    return f"{name}: {text.splitlines()[0]}" if text else name
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error.msg if isinstance(error, SyntaxError) else error)
-    except Exception:  # an error of the learner's own class may fail to tell itself
-        return ""

@@ -100,7 +100,7 @@ def _from_git(root: Path, *, check: bool) -> Update:
     if not (root / ".git").exists():
         raise LabError(
             "this course was not cloned with git. Fetch the new one as a zip file, and run: "
-            "invoke update --source FILE.zip"
+            "./inv update --source FILE.zip"
         )
     if _git(root, "ls-files", "--unmerged"):
         raise LabError(
@@ -208,7 +208,7 @@ def _git(root: Path, *words: str, given: str = "", env: dict[str, str] | None = 
         )
     except FileNotFoundError:
         raise LabError(
-            "git is not installed; `invoke update --source FILE.zip` does without"
+            "git is not installed; `./inv update --source FILE.zip` does without"
         ) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()

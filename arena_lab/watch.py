@@ -90,6 +90,8 @@ class Watch:
             self.console.print(report.explanation(self.section, failed, failed.failure))
             self.console.print()
             self._current = self.section.find(failed.name)
+        for note in report.notes(verdicts):
+            self.console.print(Text(f"Note: {note}", "yellow"))
         with contextlib.suppress(LabError):
             progress.store(self.section, verdicts)
         return verdicts

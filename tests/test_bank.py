@@ -18,6 +18,7 @@ import pytest
 
 from arena_lab import cells, checking, checks, fresh
 from arena_lab.catalogue import Section, make_importable, sections
+from arena_lab.telling import one_line
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +106,7 @@ def verdict(section: Section, name: str, code: str, monkeypatch: pytest.MonkeyPa
             except checks.WrongAnswer as wrong:
                 return wrong.sentence
             except Exception as error:
-                return f"{type(error).__name__}: {error}".splitlines()[0]
+                return one_line(error)
     return None
 
 

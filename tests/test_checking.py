@@ -13,10 +13,11 @@ import psutil
 import pytest
 import torch  # noqa: F401 (as `invoke test` has it, before a child starts)
 
-from arena_lab import answers, checking, isolation
+from arena_lab import answers, checking, isolation, loading
 from arena_lab.catalogue import Section
 from arena_lab.checking import FAILED, NOT_STARTED, PASSED, WAITING, Verdict
 from arena_lab.errors import LabError
+from arena_lab.loading import Loading
 
 Write = Callable[..., None]
 
@@ -71,12 +72,24 @@ def test_half_written_exercise_says_what_is_left(section: Section, write_answer:
 HOSTILE = {
     "busy loop": ("while True: pass", "did not finish within 2 seconds"),
     "sleeping loop": ("import time\n    while True: time.sleep(1)", "did not finish"),
+    "endless loop in C": ("return sum(range(10**12))", "did not finish"),
+    "loop that catches everything": (
+        "while True:\n        try: import time; time.sleep(1)\n        except BaseException: pass",
+        "did not finish",
+    ),
+    "quiet exit": ("quit()", "calls exit"),
+    "kill of the group": ("import os; os.kill(0, 9)", "crashed the Python interpreter (SIGKILL)"),
+    "deep recursion in data": (
+        "import pickle\n    a = []\n    for _ in range(10**4): a = [a]\n    return pickle.dumps(a)",
+        "calls itself without end",
+    ),
     "sys.exit": ("import sys; sys.exit(0)", "calls exit"),
     "os._exit": ("import os; os._exit(0)", "ended the Python interpreter (exit code 0)"),
     "abort": ("import os; os.abort()", "crashed the Python interpreter (SIGABRT)"),
     "segmentation fault": ("import ctypes; ctypes.string_at(0)", "(SIGSEGV)"),
     "recursion": ("return double(x)", "calls itself without end"),
-    "memory": ("return np.ones(60 * 2**30 // 8)", "asked for more memory"),
+    "100 GB": ("return np.ones(100 * 2**30 // 8)", "asked for more memory"),
+    "100 GB of torch": ("import torch; return torch.ones(100 * 2**28)", "asked for more memory"),
     "exception": ("return x + 'a'", "raised UFuncTypeError"),
     "interrupt": ("raise KeyboardInterrupt", "raised KeyboardInterrupt"),
     "nothing": ("x * 2", "the result is None"),
@@ -102,7 +115,7 @@ HOSTILE = {
         "reads our solutions.py: write your own",
     ),
     "memory piece by piece": (
-        "kept = []\n    while True: kept.append(bytearray(10**8))",
+        "kept = []\n    while True: kept.append(np.empty(10**7))",
         "asked for more memory",
     ),
 }
@@ -147,6 +160,18 @@ def test_flood_of_output_is_cut(section: Section, write_answer: Write) -> None:
     assert len(failure.printed) < 2000
 
 
+def test_flood_on_every_channel_costs_only_its_own_verdict(
+    section: Section, write_answer: Write
+) -> None:
+    write_answer("def triple(x):\n    return x * 3", "triple")
+    write_answer(
+        "def double(x):\n    import os\n    for fd in (1, 2) * 500: os.write(fd, b'x' * 10**6)\n"
+        "    return x"
+    )
+    found = verdicts(section)
+    assert (found["double"].status, found["triple"].status) == (FAILED, PASSED)
+
+
 def test_timeout_names_the_line_that_runs(section: Section, write_answer: Write) -> None:
     write_answer("def double(x):\n    while True:\n        x = x + 1")
     failure = verdicts(section)["double"].failure
@@ -165,12 +190,16 @@ CHANGES = {
     "folder": "import os; os.chdir('/')",
     "environment": "import os; os.environ.clear()",
     "numpy's errors": "np.seterr(all='raise')",
-    "recursion limit": "import sys; sys.setrecursionlimit(60)",
+    "recursion limit": "import sys; sys.setrecursionlimit(90)",
     "warnings": "import warnings; warnings.simplefilter('error')",
     "closed output": "import sys; sys.stdout.close(); sys.stderr.close()",
     "replaced output": "import sys; sys.stdout = sys.stderr = None",
     "thread": "import threading, time; threading.Thread(target=time.sleep, args=[60]).start()",
     "fork": "import os; os.fork()",
+    "signals": "import signal; [signal.signal(s, signal.SIG_IGN) for s in (2, 14, 15)]",
+    "at exit": "import atexit, time; atexit.register(time.sleep, 60)",
+    "trace": "import sys; sys.settrace(lambda *_: None); sys.setprofile(lambda *_: None)",
+    "collector": "import gc; gc.disable(); gc.set_threshold(1)",
 }
 
 
@@ -204,6 +233,70 @@ def test_stray_line_that_never_ends_costs_no_verdict(
     monkeypatch.setattr(answers, "LOADING_S", 0.2)
     write_answer(f"def double(x):\n    return 2 * x\n\n{line}")
     assert verdicts(section)["double"].status == PASSED
+
+
+ENDINGS = {
+    "os._exit": ("os._exit(0)", "ended the Python interpreter (exit code 0)"),
+    "abort": ("os.abort()", "crashed the Python interpreter (SIGABRT)"),
+    "segmentation fault": ("__import__('ctypes').string_at(0)", "(SIGSEGV)"),
+    "kill": ("os.kill(os.getpid(), 9)", "(SIGKILL)"),
+}
+
+
+@pytest.mark.parametrize(("line", "said"), ENDINGS.values(), ids=ENDINGS)
+def test_line_that_ends_the_process_costs_only_what_it_defines(
+    section: Section, write_answer: Write, line: str, said: str
+) -> None:
+    write_answer("def triple(x):\n    return x * 3", "triple")
+    write_answer(f"import os\n\nLUCK = {line}\n{line}\n\ndef double(x):\n    return LUCK and 2 * x")
+    number = section.answers.read_text().splitlines().index(line) + 1
+    found = verdicts(section)
+    assert found["triple"].status == PASSED
+    assert found["halve"].status == NOT_STARTED
+    assert "double needs LUCK, which failed to load: it " in message(found["double"])
+    assert ("line", str(number - 1)) in found["double"].tests[0].details
+    (test,) = found["triple"].tests
+    assert len(test.left_out) == 2
+    assert said in test.left_out[1]
+    assert test.left_out[1].startswith(f"line {number}, {line}, was left out: it ")
+
+
+def test_line_that_cannot_be_interrupted_costs_only_what_it_defines(
+    section: Section, write_answer: Write
+) -> None:
+    write_answer("def triple(x):\n    return x * 3", "triple")
+    write_answer("sum(range(10**12))\n\ndef double(x):\n    return 2 * x")
+    found = verdicts(section)
+    assert [found[name].status for name in ("double", "triple")] == [PASSED, PASSED]
+    assert "did not come to an end" in found["triple"].tests[0].left_out[0]
+
+
+def test_line_that_takes_too_long_is_waited_for_once(
+    section: Section, write_answer: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "LOADING_S", 0.3)
+    write_answer("def double(x):\n    return 2 * x\n\nimport time; time.sleep(60)")
+    for name in ("triple", "halve"):
+        write_answer(f"def {name}(x):\n    return x", name)
+    made = []
+    monkeypatch.setattr(loading, "Loading", lambda: made.append(Loading()) or made[-1])
+    for verdict in verdicts(section).values():
+        assert "it runs longer than 0.3 s" in verdict.tests[0].left_out[0]
+    assert len(made[0].left_out) == 1
+
+
+def test_stray_line_that_fails_is_named(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    return 2 * x\n\nprint(doubel(2))")
+    verdict = verdicts(section)["double"]
+    assert verdict.status == PASSED
+    (said,) = verdict.tests[0].left_out
+    assert "NameError: name 'doubel' is not defined" in said
+    assert "print(doubel(2))" in said
+
+
+def test_error_of_a_library_is_not_taken_for_a_stub(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    import einops\n    return einops.einsum(x, '(i i) ->')")
+    assert message(verdicts(section)["double"]).startswith("double raised NotImplementedError: ")
 
 
 def test_name_whose_line_failed_says_so(section: Section, write_answer: Write) -> None:
@@ -262,9 +355,11 @@ def test_deleted_definition_is_not_started(section: Section, write_answer: Write
     [
         lambda text: b"\xef\xbb\xbf" + text.encode(),
         lambda text: text.replace("\n", "\r\n").encode(),
+        lambda text: text.replace("\n", "\r").encode(),
+        lambda text: text.replace("    ", "\t").encode(),
         lambda text: b"# -*- coding: latin-1 -*-\n# \xe9\n" + text.encode("latin-1"),
     ],
-    ids=["byte-order mark", "CRLF", "declared encoding"],
+    ids=["byte-order mark", "CRLF", "CR", "tabs", "declared encoding"],
 )
 def test_any_encoding_that_python_reads(
     section: Section, write_answer: Write, encode: Callable[[str], bytes]
@@ -283,6 +378,12 @@ def test_undecodable_byte_costs_its_own_cell_only(section: Section, write_answer
     assert found["triple"].status == PASSED
 
 
+def test_other_encoding_is_told(section: Section, write_answer: Write) -> None:
+    section.answers.write_bytes(section.answers.read_text().encode("utf-16"))
+    with pytest.raises(LabError, match=r"answers\.py cannot be read: .*encoding"):
+        verdicts(section)
+
+
 def test_unknown_encoding_is_told(section: Section) -> None:
     section.answers.write_bytes(b"# coding: nonsense\n" + section.answers.read_bytes())
     with pytest.raises(LabError, match=r"answers\.py cannot be read: unknown encoding"):
@@ -291,7 +392,7 @@ def test_unknown_encoding_is_told(section: Section) -> None:
 
 def test_missing_answers_file_says_how_to_get_one(section: Section) -> None:
     section.answers.unlink()
-    with pytest.raises(LabError, match=r"invoke starters --section 9\.1"):
+    with pytest.raises(LabError, match=r"\./inv starters --section 9\.1"):
         verdicts(section)
 
 
@@ -385,3 +486,43 @@ def test_lines_that_only_moved_are_named_where_they_are(
     numbers = [int(re.findall(r"line (\d+)", failure.where[0])[0]) for failure in (before, after)]
     assert numbers[1] == numbers[0] + 3
     assert before.where[0].split(":")[1] == after.where[0].split(":")[1]
+
+
+def test_broken_helper_is_named_first(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    return x * x")
+    write_answer("def halve(x):\n    return x / 2", "halve")
+    write_answer("def half_of_double(x):\n    return halve(double(x))", "half_of_double")
+    found = verdicts(section)
+    assert message(found["halve"]) == "double, which this uses, fails too: begin there"
+    failure = found["halve"].failure
+    assert failure is not None
+    assert dict(failure.details)["here"].startswith("half_of_double: ")
+    assert message(found["double"]) == "double: this is the square"
+
+
+def test_broken_helper_is_named_where_only_its_caller_is_checked(
+    section: Section, write_answer: Write
+) -> None:
+    write_answer("def double(x):\n    return x * x")
+    write_answer("def triple(x):\n    return x + double(x)", "triple")
+    (verdict,) = checking.run(section, [section.find("triple")])
+    assert message(verdict) == "double, which this uses, fails too: begin there"
+
+
+def test_helper_that_passes_is_not_named(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    return x + x")
+    write_answer("def triple(x):\n    return double(x) - x", "triple")
+    (verdict,) = checking.run(section, [section.find("triple")])
+    assert message(verdict).startswith("triple: ")
+
+
+def test_stub_and_what_does_not_load_blame_no_other(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    return x * x")
+    write_answer(
+        "def half_of_double(x):\n    double(x)\n    raise NotImplementedError", "half_of_double"
+    )
+    write_answer("def halve(x):\n    return x / 2", "halve")
+    write_answer("def triple(x)\n    return double(x) + x", "triple")
+    found = verdicts(section)
+    assert message(found["triple"]).startswith("triple could not be loaded")
+    assert message(found["halve"]) == "half_of_double still raises NotImplementedError"

@@ -165,7 +165,7 @@ def test_missing_answers_file_says_what_to_do(lab: Lab, section: Section) -> Non
     section.answers.unlink()
     done = lab.invoke("test", "--section", "9.1")
     assert done.returncode == 2
-    assert "`invoke starters --section 9.1` writes a new starter" in done.stderr
+    assert "`./inv starters --section 9.1` writes a new starter" in done.stderr
     assert lab.invoke("starters", "--section", "9.1").returncode == 0
     assert section.answers.exists()
 
@@ -194,7 +194,7 @@ def test_starters_check_writes_nothing(lab: Lab, section: Section) -> None:
     before = section.answers.read_bytes()
     done = lab.invoke("starters", "--check")
     assert done.returncode == 1
-    assert "Run: invoke starters" in done.stderr
+    assert "Run: ./inv starters" in done.stderr
     assert section.answers.read_bytes() == before
 
 

@@ -118,7 +118,7 @@ def test_folder_holds_no_unexpected_script(section: Section) -> None:
 @each_section
 def test_answers_are_the_starter(section: Section) -> None:
     assert section.answers.read_text(encoding="utf-8") == starters.starter(section), (
-        "out of date; run: invoke starters"
+        "out of date; run: ./inv starters"
     )
 
 

@@ -19,7 +19,7 @@ def test_drawing_again_gives_the_same_bytes(tmp_path: Path) -> None:
     drawn = {path.relative_to(tmp_path): path.read_bytes() for path in theme.draw_all(tmp_path)}
     stored = {path.relative_to(MEDIA): path.read_bytes() for path in MEDIA.rglob("*.svg")}
     different = sorted(str(name) for name in drawn if drawn[name] != stored.get(name))
-    assert different == [], "out of date; run: invoke figures"
+    assert different == [], "out of date; run: ./inv figures"
     assert sorted(str(name) for name in set(stored) - set(drawn)) == [], "no code draws these"
 
 

@@ -79,7 +79,7 @@ def test_exercise_without_hint_says_so(section: Section) -> None:
 
 
 def test_solution_wants_a_try_first(section: Section, write_answer: Write) -> None:
-    with pytest.raises(LabError, match="invoke solution double --now"):
+    with pytest.raises(LabError, match=r"\./inv solution double --now"):
         guide.solution(section, section.find("double"))
     write_answer("def double(x):\n    return x")
     check(section)

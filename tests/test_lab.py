@@ -333,7 +333,7 @@ def test_port_in_use_names_the_process_and_another_port(state: Path, other_serve
     with pytest.raises(LabError) as error:
         lab_module.start(other_server, browser=False)
     taken = rf"port {other_server} is taken by process {os.getpid()} \(.+\); "
-    assert re.fullmatch(taken + r"try: invoke lab --port \d+", str(error.value))
+    assert re.fullmatch(taken + r"try: ./inv lab --port \d+", str(error.value))
 
 
 @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])

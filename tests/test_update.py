@@ -437,7 +437,7 @@ def test_course_without_git_is_brought_up_from(course: Course, form: str, tmp_pa
     shutil.rmtree(course.learner / ".git")
     course.write("triple", "return 3 * x  # mine")
     (course.learner / "notes.md").write_text("mine\n")
-    with pytest.raises(LabError, match=r"invoke update --source FILE\.zip"):
+    with pytest.raises(LabError, match=r"\./inv update --source FILE\.zip"):
         update.update(course.learner, check=False)
     course.change()
     source = course.teacher

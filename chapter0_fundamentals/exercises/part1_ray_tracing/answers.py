@@ -312,7 +312,7 @@ if MAIN:
 # 0.1 · Meshes · difficulty 2/5, importance 3/5, about 8 minutes
 
 # %%
-def rotation_matrix(theta: Float[Tensor, ""] | float) -> Float[Tensor, "3 3"]:
+def rotation_matrix(theta: Float[Tensor, ""]) -> Float[Tensor, "3 3"]:
     """Make the matrix that turns points around the y axis.
 
     Args:

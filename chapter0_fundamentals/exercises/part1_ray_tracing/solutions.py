@@ -313,14 +313,13 @@ if MAIN:
 
 
 # %%
-def rotation_matrix(theta: Float[Tensor, ""] | float) -> Float[Tensor, "3 3"]:
+def rotation_matrix(theta: Float[Tensor, ""]) -> Float[Tensor, "3 3"]:
     """Make the matrix that turns points around the y axis.
 
     Args:
         theta: Angle in radians; a quarter turn takes the z axis to the x axis.
     """
     ### BEGIN SOLUTION
-    theta = torch.as_tensor(theta)
     cos, sin, zero, one = theta.cos(), theta.sin(), torch.tensor(0.0), torch.tensor(1.0)
     rows = [cos, zero, sin, zero, one, zero, -sin, zero, cos]
     return einops.rearrange(torch.stack(rows), "(row column) -> row column", row=3)

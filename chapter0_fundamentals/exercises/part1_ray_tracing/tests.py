@@ -81,11 +81,26 @@ def gives(function, *args, expected, mistakes=None, **options):
         made = call(function, *args)
     wrong = {text: as_tensor(value) for text, value in (mistakes or {}).items()}
     expected = as_tensor(expected)
-    made.gives(
-        expected,
-        mistakes={text: value for text, value in wrong.items() if not same(value, expected)},
-        **options,
-    )
+    wrong = {text: value for text, value in wrong.items() if not same(value, expected)}
+    if isinstance(made.value, torch.Tensor) and not same(made.value, expected):
+        wrong = told_apart(wrong)
+    made.gives(expected, mistakes=wrong, **options)
+
+
+def told_apart(mistakes):
+    """Join mistakes that lead to the same here; where a single number fits many, it tells none."""
+    groups = []
+    for text, value in mistakes.items():
+        group = next((texts for texts, other in groups if same(other, value)), None)
+        if group is None:
+            groups.append(([text], value))
+        else:
+            group.append(text)
+    return {
+        "; or ".join(texts[:2]): value
+        for texts, value in groups
+        if len(texts) < 3 or value.numel() > 1
+    }
 
 
 def as_tensor(values):
@@ -151,7 +166,12 @@ def crossings(rays, segments):
     u, v = cramer((D, L1 - L2), right)
     matrix = np.stack(np.broadcast_arrays(D, L1 - L2), axis=-1)
     tu, tv = cramer((matrix[..., 0, :], matrix[..., 1, :]), right)
-    return {"right": (u, v), "rows": (tu, tv), "point": cramer((D - O, L1 - L2), right)}
+    return {
+        "right": (u, v),
+        "rows": (tu, tv),
+        "point": cramer((D - O, L1 - L2), right),
+        "determinant": np.linalg.det(matrix),
+    }
 
 
 def compared(test):
@@ -187,6 +207,8 @@ def slips_1d(rays, segments):
         "the matrix is transposed: D and L1 - L2 are its columns, not its rows": meets(
             *solved["rows"]
         ),
+        "a negative determinant is taken for 0: compare its absolute value": meets(u, v)
+        & (solved["determinant"] > 0),
         "the ray's second row is a direction, not a point: do not subtract the origin": meets(
             *solved["point"]
         ),
@@ -448,6 +470,7 @@ def hits_of(rays, triangles):
     matrix = np.stack(np.broadcast_arrays(*columns), axis=-1)
     rows = [matrix[..., i, :] for i in range(3)]
     return {
+        "determinant": np.linalg.det(matrix),
         "right": cramer(columns, O - A),
         "rows": cramer(rows, O - A),
         "points": cramer((-D, B, C), O - A),
@@ -484,6 +507,8 @@ def slips_3d(rays, triangles):
         "the matrix is transposed: -D, B - A and C - A are its columns, not its rows": inside(
             *solved["rows"]
         ),
+        "a negative determinant is taken for 0: compare its absolute value": inside(s, u, v)
+        & (solved["determinant"] > 0),
         "B and C are used as they are; the edges are B - A and C - A": inside(*solved["points"]),
         "D is a direction, not a point: do not subtract O from it": inside(*solved["direction"]),
         "the unknowns come in the order s, u, v": inside(v, s, u),
@@ -1044,13 +1069,13 @@ def run_cases(hit_cases):
     require(cases is not None, "hit_cases returned None: is a return statement missing?")
     found = list(cases)
     require(bool(found), "hit_cases gives no cases")
-    for i, case in enumerate(found):
+    for i, case in enumerate(found, start=1):
         parts = tuple(case) if isinstance(case, tuple | list) else ()
         shapes = [tuple(getattr(part, "shape", ())) for part in parts[:2]]
         if len(parts) != 3 or shapes != [(2, 3), (3, 3)]:
             fail(
-                f"case {i} of hit_cases must be a ray of shape (2, 3), a triangle of shape (3, 3), "
-                "and True or False",
+                f"case {i} of {len(found)} that hit_cases gives must be a ray of shape (2, 3), a "
+                "triangle of shape (3, 3), and True or False",
                 case=repr(case)[:300],
             )
     return [(ray.float(), triangle.float(), bool(expected)) for ray, triangle, expected in found]
@@ -1058,7 +1083,8 @@ def run_cases(hit_cases):
 
 @checks("hit_cases")
 def test_hit_cases_are_right(hit_cases):
-    for i, (one, triangle, expected) in enumerate(run_cases(hit_cases)):
+    cases = run_cases(hit_cases)
+    for i, (one, triangle, expected) in enumerate(cases, start=1):
         s, u, v = (part.item() for part in hits_of(one[None], triangle[None])["right"])
         solution = "there is no single solution"
         right = False
@@ -1070,7 +1096,8 @@ def test_hit_cases_are_right(hit_cases):
                 right = expected
         if right != expected:
             fail(
-                f"case {i} of hit_cases expects {expected}, and the right answer is {right}",
+                f"case {i} of {len(cases)} that hit_cases gives expects {expected}, and the right "
+                f"answer is {right}",
                 ray=one,
                 triangle=triangle,
                 solution=solution,

@@ -112,9 +112,9 @@ def einops_figure_12(arr):
     low = einops.reduce(arr, "b c (h h10) w -> b c h w", "mean", h10=10)
     return einops.reduce(low, "b c h (w w10) -> c h (b w)", "mean", w10=10)
 
-# %% by hand
+# %% view of int32
 def rearrange_1():
-    return torch.tensor([[3, 4], [5, 6], [7, 8]], dtype=torch.int32)
+    return torch.arange(3, 9, dtype=torch.int32).view(-1, 2)
 
 # %% rows and columns
 def rearrange_1():
@@ -194,28 +194,14 @@ def sample_distribution(probs, n):
 def sample_distribution(probs, n):
     return (torch.rand(n)[:, None] >= probs.cumsum(0)[None]).sum(1).int()
 
-# %% a float
-def classifier_accuracy(scores, true_classes):
-    return (scores.argmax(1) == true_classes).sum().item() / len(scores)
-
 # %% a loop
 def classifier_accuracy(scores, true_classes):
     hits = [int(row.argmax()) == int(true) for row, true in zip(scores, true_classes)]
     return torch.tensor(hits).float().mean()
 
-# %% a tensor
-def total_price_indexing(prices, items):
-    return prices[items].sum()
-
 # %% a loop
 def total_price_indexing(prices, items):
     return sum(prices[item].item() for item in items)
-
-# %% ValueError
-def gather_2d(matrix, indexes):
-    if matrix.ndim != 2 or indexes.ndim != 2 or len(matrix) != len(indexes):
-        raise ValueError("shapes do not fit")
-    return matrix[torch.arange(len(matrix))[:, None], indexes]
 
 # %% a loop
 def gather_2d(matrix, indexes):
@@ -293,42 +279,108 @@ def collect_columns(matrix, column_indexes):
 def collect_columns(matrix, column_indexes):
     return torch.stack([matrix[:, i] for i in column_indexes], dim=1)
 
-# %% numpy
-def einsum_trace(mat):
-    return np.trace(mat)
+# %% mean of truth values in double
+def classifier_accuracy(scores, true_classes):
+    right = torch.eq(scores.argmax(-1), true_classes)
+    return right.sum() / right.numel()
 
-# %% a loop
+# %% float of a tensor
+def total_price_indexing(prices, items):
+    return float(prices[items].sum())
+
+# %% assert through a helper
+def gather_2d(matrix, indexes):
+    def check(condition, text):
+        if not condition:
+            raise AssertionError(text)
+    check(matrix.dim() == 2 and indexes.dim() == 2, "two axes each")
+    check(matrix.size(0) == indexes.size(0), "as many rows")
+    return matrix[torch.arange(len(matrix))[:, None], indexes]
+
+# %% numpy's einsum
 def einsum_trace(mat):
-    return sum(mat[i, i] for i in range(len(mat)))
+    return np.einsum("ii", mat)
+
+# %% imported by name
+def einsum_trace(mat):
+    from einops import einsum
+    return einsum(mat, "row row ->").item()
 
 # %% numpy's einsum
 def einsum_mv(mat, vec):
     return np.einsum("ij,j->i", mat, vec)
 
-# %% a loop
+# %% torch's einsum
 def einsum_mv(mat, vec):
-    return np.array([np.dot(row, vec) for row in mat])
+    return torch.einsum("ij,j->i", torch.from_numpy(mat), torch.from_numpy(vec)).numpy()
 
-# %% matmul
+# %% long names, the other order
 def einsum_mm(mat1, mat2):
-    return mat1 @ mat2
+    return einops.einsum(mat2, mat1, "inner col, row inner -> row col")
 
-# %% broadcasting
+# %% numpy's einsum, numbered axes
 def einsum_mm(mat1, mat2):
-    return (mat1[:, :, None] * mat2[None, :, :]).sum(axis=1)
+    return np.einsum(mat1, [0, 1], mat2, [1, 2], [0, 2])
 
 # %% a float
 def einsum_inner(vec1, vec2):
-    return float(np.dot(vec1, vec2))
+    return float(np.einsum("i,i", vec1, vec2))
 
-# %% a loop
+# %% product, then einsum of one
 def einsum_inner(vec1, vec2):
-    return sum(a * b for a, b in zip(vec1, vec2))
+    return einops.einsum(vec1 * vec2, "i ->")
 
-# %% broadcasting
+# %% numpy's einsum
 def einsum_outer(vec1, vec2):
-    return vec1[:, None] * vec2[None, :]
+    return np.einsum("i,j", vec1, vec2)
 
-# %% numpy
+# %% imported under another name
 def einsum_outer(vec1, vec2):
-    return np.outer(vec1, vec2)
+    from numpy import einsum as product
+    return product("r,c->rc", vec1, vec2, optimize=True)
+
+# %% a lambda
+einsum_mv = lambda mat, vec: einops.einsum(mat, vec, "i j, j -> i")
+
+# %% a partial
+import functools
+einsum_trace = functools.partial(np.einsum, "ii->")
+
+# %% an object that can be called
+class Outer:
+    def __call__(self, vec1, vec2):
+        return einops.einsum(vec1, vec2, "a, b -> a b")
+einsum_outer = Outer()
+
+# %% recursion
+def temperatures_average(temps):
+    if len(temps) == 7:
+        return temps.mean().reshape(1)
+    return torch.cat([temperatures_average(temps[:7]), temperatures_average(temps[7:])])
+
+# %% a generator of its own, float64, bucketize
+def sample_distribution(probs, n):
+    generator = torch.Generator()
+    generator.seed()
+    uniform = torch.rand(n, generator=generator, dtype=torch.float64)
+    return torch.bucketize(uniform, probs.double().cumsum(0)[:-1], right=True)
+
+# %% one index into the flat tensor
+def integer_array_indexing(matrix, coords):
+    flat = torch.from_numpy(np.ravel_multi_index(coords.T.numpy(), matrix.shape))
+    return matrix.reshape(-1)[flat]
+
+# %% a product with zeros and ones
+def collect_rows(matrix, row_indexes):
+    return torch.nn.functional.one_hot(row_indexes, len(matrix)).to(matrix.dtype) @ matrix
+
+# %% two by two
+def batched_logsumexp(matrix):
+    from functools import reduce
+    return reduce(torch.logaddexp, matrix.unbind(1))
+
+# %% the gradient of logsumexp
+def batched_softmax(matrix):
+    x = matrix.clone().requires_grad_()
+    torch.logsumexp(x, 1).sum().backward()
+    return x.grad

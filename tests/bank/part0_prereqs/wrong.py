@@ -128,7 +128,7 @@ def einops_figure_6(arr):
 def einops_figure_7(arr):
     return arr[1].reshape(3, arr.shape[3], arr.shape[2])
 
-# %% this is digit 0; take the second picture, arr[1]
+# %% this begins with arr[0], and it must be arr[1]
 def einops_figure_7(arr):
     return einops.rearrange(arr[0], "c h w -> c w h")
 
@@ -537,7 +537,7 @@ def gather_2d(matrix, indexes):
     assert matrix.shape == indexes.shape
     return matrix.gather(1, indexes)
 
-# %% no error, though indexes has 2 rows and matrix has 3
+# %% gather_2d must raise AssertionError: indexes has 2 rows and matrix has 3
 def gather_2d(matrix, indexes):
     assert matrix.ndim == 2 and indexes.ndim == 2
     return matrix.gather(1, indexes)
@@ -579,7 +579,7 @@ def integer_array_indexing(matrix, coords):
 def integer_array_indexing(matrix, coords):
     return matrix[coords[:, 0]][:, coords[:, 1]]
 
-# %% the shape is (5, 2); it must be (5,)
+# %% only the first two columns of coords are used
 def integer_array_indexing(matrix, coords):
     return matrix[coords[:, 0], coords[:, 1]]
 
@@ -723,11 +723,11 @@ def collect_rows(matrix, row_indexes):
 def collect_rows(matrix, row_indexes):
     return matrix[row_indexes].T
 
-# %% the shape is (2, 3); it must be (3, 3)
+# %% a number that is there twice gives its row twice
 def collect_rows(matrix, row_indexes):
     return matrix[row_indexes.unique()]
 
-# %% the values are right but stand in the wrong places
+# %% give them in the order of row_indexes
 def collect_rows(matrix, row_indexes):
     return matrix[row_indexes.sort().values]
 
@@ -751,7 +751,7 @@ def collect_columns(matrix, column_indexes):
 def collect_columns(matrix, column_indexes):
     return matrix[torch.arange(len(column_indexes)), column_indexes]
 
-# %% the values are right but stand in the wrong places
+# %% give them in the order of column_indexes
 def collect_columns(matrix, column_indexes):
     return matrix[:, column_indexes.sort().values]
 
@@ -878,3 +878,135 @@ def einsum_outer(vec1, vec2):
 # %% the result is transposed: after the arrow, first the letter of vec1
 def einsum_outer(vec1, vec2):
     return vec1[None] * vec2[:, None]
+
+# %% must be a torch.Tensor: leave out .item()
+def classifier_accuracy(scores, true_classes):
+    return (scores.argmax(1) == true_classes).sum().item() / len(scores)
+
+# %% must be a float: .item() makes a Python number
+def total_price_indexing(prices, items):
+    return prices[items].sum()
+
+# %% gather_2d must raise AssertionError, not ValueError
+def gather_2d(matrix, indexes):
+    if matrix.ndim != 2 or indexes.ndim != 2 or len(matrix) != len(indexes):
+        raise ValueError("shapes do not fit")
+    return matrix[torch.arange(len(matrix))[:, None], indexes]
+
+# %% the numbers are right, but not by einsum
+def einsum_trace(mat):
+    return np.trace(mat)
+
+# %% the numbers are right, but not by einsum
+def einsum_trace(mat):
+    return sum(mat[i, i] for i in range(len(mat)))
+
+# %% the numbers are right, but not by einsum
+def einsum_mv(mat, vec):
+    return np.array([np.dot(row, vec) for row in mat])
+
+# %% the numbers are right, but not by einsum
+def einsum_mm(mat1, mat2):
+    return mat1 @ mat2
+
+# %% the numbers are right, but not by einsum
+def einsum_mm(mat1, mat2):
+    return (mat1[:, :, None] * mat2[None, :, :]).sum(axis=1)
+
+# %% the numbers are right, but not by einsum
+def einsum_inner(vec1, vec2):
+    return float(np.dot(vec1, vec2))
+
+# %% the numbers are right, but not by einsum
+def einsum_inner(vec1, vec2):
+    return sum(a * b for a, b in zip(vec1, vec2))
+
+# %% the numbers are right, but not by einsum
+def einsum_outer(vec1, vec2):
+    return vec1[:, None] * vec2[None, :]
+
+# %% the numbers are right, but not by einsum
+def einsum_outer(vec1, vec2):
+    return np.outer(vec1, vec2)
+
+# %% einops takes "ij" for one axis: put a space between them, "i j, j k -> i k"
+def einsum_mm(mat1, mat2):
+    return einops.einsum(mat1, mat2, "ij, jk -> ik")
+
+# %% einops takes "ij" for one axis: put a space between them, "i j, j -> i"
+def einsum_mv(mat, vec):
+    return einops.einsum(mat, vec, "ij, j -> i")
+
+# %% the pattern names fewer axes than the array has
+def einsum_trace(mat):
+    return einops.einsum(mat, "ii ->")
+
+# %% ValueError: Einsum pattern must contain '->'
+def einsum_inner(vec1, vec2):
+    return einops.einsum(vec1, vec2, "i, i")
+
+# %% and it must be arr[1], for counting starts at 0
+def einops_figure_7(arr):
+    return einops.rearrange(arr[2], "c h w -> c w h")
+
+# %% and it must be arr[0], for counting starts at 0
+def einops_figure_4(arr):
+    return einops.repeat(arr[1], "c h w -> c (h 2) w")
+
+# %% and it must be arr[0], for counting starts at 0
+def einops_figure_3(arr):
+    return einops.repeat(arr[1:3], "b c h w -> c (b h) (2 w)")
+
+# %% the price is right, but not by gather
+def total_price_gather(prices, items):
+    return prices[items].sum().item()
+
+# %% must be a float: .item() makes a Python number
+def total_price_gather(prices, items):
+    return prices.gather(0, items).sum()
+
+# %% gather_2d must raise AssertionError, not RuntimeError: indexes has 4 rows and matrix has 3
+def gather_2d(matrix, indexes):
+    assert len(indexes) >= len(matrix)
+    return matrix.gather(1, indexes)
+
+# %% right, but typed in: make them from torch.arange
+def rearrange_1():
+    return torch.tensor([[3, 4], [5, 6], [7, 8]])
+
+# %% right, but typed in: make them from torch.arange
+def rearrange_2():
+    return einops.rearrange(torch.tensor([1, 2, 3, 4, 5, 6]), "(h w) -> h w", w=3)
+
+# %% only one of the two rows is divided by its length
+def cos_sim_matrix(matrix):
+    return matrix @ normalize_rows(matrix).T
+
+# %% only the first two columns of coords are used
+def integer_array_indexing(matrix, coords):
+    return matrix[coords[:, 0], coords[:, 1]] if matrix.ndim > 1 else matrix[coords[:, 0]]
+
+# %% a number that is there twice gives its row twice
+def collect_rows(matrix, row_indexes):
+    return torch.stack([row for i, row in enumerate(matrix) if i in row_indexes])
+
+# %% the indexes choose from the first row alone
+def collect_columns(matrix, column_indexes):
+    return matrix.gather(1, column_indexes[None])
+
+# %% EinopsError: Indexing expression contains duplicate dimension "i"
+def einsum_outer(vec1, vec2):
+    return einops.einsum(vec1, vec2, "i, i -> i i")
+
+# %% the result is a list, not a torch.Tensor
+def temperatures_average(temps):
+    return [temps[i : i + 7].mean() for i in range(0, len(temps), 7)]
+
+# %% the standard deviation is the biased one
+def temperatures_normalized(temps):
+    weeks = temps.numpy().reshape(-1, 7)
+    return torch.from_numpy(((weeks - weeks.mean(1, keepdims=True)) / weeks.std(1, keepdims=True)).ravel())
+
+# %% but 6 outcomes are numbered from 0 to 5
+def sample_distribution(probs, n):
+    return (torch.rand(n, 1) < probs.cumsum(0)).sum(1)

@@ -339,3 +339,15 @@ def raytrace_hierarchy(rays, hierarchy):
         table[ray, leaf] = torch.minimum(table[ray, leaf], s)
     s = table.amin(1)
     return torch.where(s.isfinite(), s * D[0], math.inf)
+
+# %% a product of both lists
+def make_rays_2d(num_pixels_y, num_pixels_z, y_limit, z_limit):
+    y = torch.linspace(-y_limit, y_limit, num_pixels_y)
+    z = torch.linspace(-z_limit, z_limit, num_pixels_z)
+    directions = torch.nn.functional.pad(torch.cartesian_prod(y, z), (1, 0), value=1.0)
+    return torch.stack([torch.zeros_like(directions), directions], dim=1)
+
+# %% Rodrigues' formula
+def rotation_matrix(theta):
+    k = torch.tensor([[0.0, 0, 1], [0, 0, 0], [-1, 0, 0]])
+    return torch.eye(3) + torch.sin(theta) * k + (1 - torch.cos(theta)) * (k @ k)

@@ -881,3 +881,42 @@ def raytrace_hierarchy(rays, hierarchy):
 # %% or the first triangle of each
 def raytrace_hierarchy(rays, hierarchy):
     return walk(rays, hierarchy, in_leaf=lambda corners: corners[:1])
+
+# %% a negative determinant is taken for 0: compare its absolute value
+def triangle_ray_intersects(A, B, C, O, D):
+    matrix = torch.stack([-D, B - A, C - A], dim=1)
+    if torch.linalg.det(matrix) < 1e-8:
+        return False
+    s, u, v = torch.linalg.solve(matrix, O - A)
+    return bool(s >= 0 and u >= 0 and v >= 0 and u + v <= 1)
+
+# %% a negative determinant is taken for 0: compare its absolute value
+def intersect_ray_1d(ray, segment):
+    (O, D), (L1, L2) = ray[:, :2], segment[:, :2]
+    matrix = torch.stack([D, L1 - L2], dim=1)
+    if torch.linalg.det(matrix) < 1e-8:
+        return False
+    u, v = torch.linalg.solve(matrix, L1 - O)
+    return bool(u >= 0 and 0 <= v <= 1)
+
+# %% for each element use &, | and ~
+def intersect_rays_1d(rays, segments):
+    u, v, singular = systems(rays, segments)
+    return (u >= 0 and v >= 0 and v <= 1 and not singular).any(dim=1)
+
+# %% the result is a list, not a torch.Tensor
+def intersect_rays_1d(rays, segments):
+    return [any(intersect_ray_1d(ray, segment) for segment in segments) for ray in rays]
+
+# %% finite where infinity is expected
+def moller_trumbore(O, D, A, B, C):
+    E1, E2, T = B - A, C - A, O - A
+    P, Q = cross(D, E2), cross(T, E1)
+    det = dot(E1, P)
+    s, u, v = dot(E2, Q) / det, dot(T, P) / det, dot(D, Q) / det
+    return torch.where((s >= 0) & (u >= 0) & (v >= 0) & (u + v <= 1), s, 1e9)
+
+# %% the shape is (5, 3); it must be (5, 2, 3)
+def make_rays_1d(num_pixels, y_limit):
+    y = torch.linspace(-y_limit, y_limit, num_pixels)
+    return torch.stack([torch.ones(num_pixels), y, torch.zeros(num_pixels)], dim=1)

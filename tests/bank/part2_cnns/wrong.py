@@ -2079,3 +2079,17 @@ def maxpool2d(x, kernel_size, stride=None, padding=0):
     return windows2d(x, kernel, stride).amax(dim=-1)
 
 my_maxpool2d = maxpool2d
+
+# %% Module [AveragePool] is missing the required "forward" function
+class AveragePool(nn.Module):
+    def foward(self, x):
+        return x.mean(dim=(2, 3))
+
+# %% begin __init__ with super().__init__()
+class Linear(nn.Module):
+    def __init__(self, in_features, out_features, bias=True):
+        self.weight = nn.Parameter(torch.rand(out_features, in_features))
+        self.bias = None
+
+    def forward(self, x):
+        return x @ self.weight.T

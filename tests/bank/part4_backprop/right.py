@@ -943,3 +943,27 @@ class ResidualBlock(Module):
         out = self.norm_b(self.conv_b(self.norm_a(self.conv_a(x)).relu()))
         skip = x if self.shortcut is None else self.shortcut_norm(self.shortcut(x))
         return relu(skip + out)
+
+# %% einsum
+def matmul2d_back0(grad_out, out, x, y):
+    return np.einsum("ik,jk->ij", grad_out, y)
+
+# %% with a stack instead of recursion
+def topological_sort(node, get_children):
+    done, result, path = set(), [], {node}
+    stack = [(node, iter(get_children(node)))]
+    while stack:
+        current, children = stack[-1]
+        for child in children:
+            if child in path:
+                raise ValueError("cycle")
+            if child not in done:
+                path.add(child)
+                stack.append((child, iter(get_children(child))))
+                break
+        else:
+            stack.pop()
+            path.discard(current)
+            done.add(current)
+            result.append(current)
+    return result
