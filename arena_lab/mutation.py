@@ -42,6 +42,12 @@ class Score:
         """How many are killed, of those that differ from the solution."""
         return len(self.killed) / max(len(self.killed) + len(self.survived), 1)
 
+    @property
+    def mislisted(self) -> list[Mutant]:
+        """The mutants that are listed as equal, though a test kills them."""
+        listed = reasons(self.section)
+        return [mutant for mutant in self.killed if mutant.key in listed]
+
 
 # --- trying them ------------------------------------------------------------------------------
 

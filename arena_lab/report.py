@@ -155,10 +155,15 @@ def score_table(scores: list[Score]) -> Table:
 
 
 def show_survivors(console: Console, score: Score) -> None:
-    """Print the mutants that no test noticed, as a list of equal ones would name them."""
+    """Print the mutants that no test noticed, as a list of equal ones would name them.
+
+    Those that it names and a test noticed nevertheless follow.
+    """
     for mutant in score.survived:
         console.print(Text(f"{score.section.number} {mutant.name}", "bold"))
         rows = [("before", mutant.before), ("after", mutant.after)]
         rows += [("nth", str(mutant.nth))] if mutant.nth > 1 else []
         for label, value in rows:
             console.print(Text.assemble((f"  {label:<7}", "dim"), value), soft_wrap=True)
+    for mutant in score.mislisted:
+        console.print(Text(f"killed, though listed as equal: {mutant}", "red"), soft_wrap=True)

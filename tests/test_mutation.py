@@ -83,22 +83,41 @@ def test_mutant_that_never_ends_is_killed(section: Section, write_solution: obje
     assert len(score(section, endless).killed) == 1
 
 
+@pytest.fixture
+def list_as_equal(section: Section, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> object:
+    def write(mutant: mutants.Mutant, reason: str = 'reason = "0 / 1 is 0."') -> None:
+        path = mutation.folder(section) / "equal.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        entry = f'[[equal]]\nname = "{mutant.name}"\nbefore = "{mutant.before}"\n'
+        path.write_text(f'{entry}after = "{mutant.after}"\n{reason}\n')
+
+    monkeypatch.setattr(mutation, "ROOT", tmp_path)
+    return write
+
+
 def test_reasons_make_a_survivor_equal(
-    section: Section, write_solution: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    section: Section, write_solution: object, list_as_equal: object
 ) -> None:
     write_solution("return 2 * x + 0.0 * np.ones(1)")  # type: ignore[operator]
     (one,) = (m for m in mutants.of(section) if m.after == "return 2 * x + 0.0 / np.ones(1)")
-    monkeypatch.setattr(mutation, "ROOT", tmp_path)
-    path = mutation.folder(section) / "equal.toml"
-    path.parent.mkdir(parents=True)
-    entry = f'[[equal]]\nname = "double"\nbefore = "{one.before}"\nafter = "{one.after}"\n'
-    path.write_text(entry + 'reason = "0 / 1 is 0."\n')
+    list_as_equal(one)  # type: ignore[operator]
     found = score(section, [one])
     assert (found.equal, found.survived) == (((one, "0 / 1 is 0."),), ())
     assert "0 / 1 is 0." in mutation.as_markdown(found)
-    path.write_text(entry)
+
+
+def test_reason_that_is_missing_is_told(section: Section, list_as_equal: object) -> None:
+    list_as_equal(mutants.of(section)[0], reason="")  # type: ignore[operator]
     with pytest.raises(LabError, match="reason"):
         mutation.reasons(section)
+
+
+def test_mutant_that_is_listed_as_equal_and_killed_is_told(
+    section: Section, list_as_equal: object
+) -> None:
+    (one,) = (m for m in mutants.of(section) if m.after == "return 3 * x" and m.name == "double")
+    list_as_equal(one)  # type: ignore[operator]
+    assert score(section, [one]).mislisted == [one]
 
 
 def test_solutions_that_fail_are_told(section: Section, write_solution: object) -> None:
