@@ -1658,6 +1658,7 @@ class BatchNorm2d(Module):
 # %%
 if MAIN:
     tests.test_batch_norm(BatchNorm2d, Tensor)
+    tests.test_batch_norm_eps(BatchNorm2d, Tensor)
     tests.test_batch_norm_running_statistics(BatchNorm2d, Tensor)
     tests.test_batch_norm_evaluation(BatchNorm2d, Tensor)
     tests.test_batch_norm_gradient(BatchNorm2d, Tensor)

@@ -2711,6 +2711,12 @@ def test_batch_norm(BatchNorm2d, Tensor):
         of="norm(x) with weight [1, 2, 3], bias [10, 20, 30]",
         mistakes={"weight and bias are not used": wanted},
     )
+
+
+@checks("BatchNorm2d")
+def test_batch_norm_eps(BatchNorm2d, Tensor):
+    x = numbers(4, 3, 2, 5)
+    mean, var = x.mean((0, 2, 3), keepdims=True), x.var((0, 2, 3), keepdims=True)
     expect_tensor(
         BatchNorm2d(3, eps=0.5)(Tensor(x)),
         (x - mean) / np.sqrt(var + 0.5),
