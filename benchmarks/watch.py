@@ -25,6 +25,7 @@ from table import Row, command, seconds, show
 
 from arena_lab import catalogue
 from arena_lab.catalogue import Exercise, Section
+from arena_lab.cells import defined_names
 from arena_lab.checks import DEFAULT_TIMEOUT
 from arena_lab.paths import ROOT
 
@@ -37,13 +38,16 @@ _PAUSE_S = 2
 
 def touched(text: str, name: str, mark: int) -> str:
     """Add a statement without effect to a definition, or change the one that was added."""
-    node = next(n for n in ast.parse(text).body if getattr(n, "name", None) == name)
-    assert isinstance(node, ast.FunctionDef | ast.ClassDef)
-    after = node.body[0].end_lineno if ast.get_docstring(node) else node.body[0].lineno - 1
     lines = text.split("\n")
+    node = next(n for n in ast.parse(text).body if name in defined_names(n))
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        after = node.body[0].end_lineno if ast.get_docstring(node) else node.body[0].lineno - 1
+        line = " " * node.body[0].col_offset + f"_ = {mark}"
+    else:
+        after, line = node.end_lineno, f"{name} = ({mark}, {name})[1]"
     if mark:
         lines.pop(after or 0)
-    lines.insert(after or 0, " " * node.body[0].col_offset + f"_ = {mark}")
+    lines.insert(after or 0, line)
     return "\n".join(lines)
 
 
