@@ -29,7 +29,6 @@ ENV = SERVER / ".env"
 
 _COURSE, _HUB, _LEARNER = "arena-lab:course", "arena-lab:hub", "arena-lab:learner"
 _SECONDS_TO_START = 120
-_BEHIND = "of a class"
 
 
 def up() -> None:
@@ -234,11 +233,14 @@ def _socket() -> str:
 
 
 def _start(command: list[str]) -> None:
+    asked = ["docker", "ps", "--quiet", "--filter", f"name=^{name()}-hub$"]
+    before = capture(asked).stdout
     done = capture([*command, *_project(), "up", "--detach", "--no-build", "--remove-orphans"])
     if done.returncode:
         raise LabError(f"the hub could not be started: {compose.last_line(done)}")
-    # What it read from this folder at its start may have changed.
-    capture(["docker", "restart", f"{name()}-hub"])
+    if before and before == capture(asked).stdout:
+        # It goes on as it was, and what it read from this folder at its start may be another.
+        capture(["docker", "restart", f"{name()}-hub"])
 
 
 def _await(settings: class_settings.Settings) -> None:

@@ -27,9 +27,11 @@ class Listed:
             return None
 
     def check_allowed(self, username: str, authentication: Any = None) -> bool:
+        """Tell whether the file lists somebody."""
         return self._account(username) is not None
 
     def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:
+        """Tell whether somebody stands there as a teacher."""
         account = self._account(authentication["name"])
         return account is not None and account.is_teacher
 
@@ -46,6 +48,7 @@ class FirstLogin(Listed, FirstUseAuthenticator):
     """The password of the first login is the password from then on."""
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
+        """Give the name of whom a name and a password are."""
         # The class below would keep a password for any name at all.
         if self._account(self.normalize_username(data["username"])) is None:
             return None
@@ -56,7 +59,7 @@ class FirstLogin(Listed, FirstUseAuthenticator):
 
 
 def authenticator(name: str) -> type:
-    """Give the class of a login: "" for passwords, else a provider's name, as oauthenticator has it."""
+    """Give the class of a login: "" for passwords, else a provider's name of oauthenticator's."""
     if not name:
         return FirstLogin
     (found,) = entry_points(group="jupyterhub.authenticators", name=name)

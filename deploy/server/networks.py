@@ -1,4 +1,4 @@
-"""Addresses for the learners' networks. Docker's own pools hold some thirty of them, a class has more."""
+"""Addresses for the learners' networks: Docker's own pools hold some thirty, a class has more."""
 
 import ipaddress
 from collections.abc import Iterable

@@ -17,7 +17,7 @@ _choosing = threading.Lock()
 
 
 class LearnerSpawner(DockerSpawner):
-    """Starts a container that reaches the hub, the proxy and perhaps the internet, no other learner."""
+    """Starts a container that reaches hub, proxy and perhaps the internet, but no other learner."""
 
     class_name = Unicode(help="The class's name, in front of all that Docker keeps of it").tag(
         config=True
