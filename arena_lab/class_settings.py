@@ -18,7 +18,7 @@ from arena_lab.errors import LabError
 
 _PREFIX = "ARENA_LAB_CLASS_"
 # Written by ./inv class up, read by Compose and the hub.
-_OURS = {"NAME", "SOCKET", "PROXY_USER"}
+_OURS = {"ARENA_LAB_CLASS_NAME", "ARENA_LAB_CLASS_SOCKET", "ARENA_LAB_CLASS_PROXY_USER"}
 # What else reaches the hub or the learners, from the same places or the checkout's own .env.
 _HANDED_ON = (
     *("ARENA_LAB_DATA_MIRROR", "ARENA_LAB_OFFLINE", "ARENA_LAB_REPOSITORY", "HF_ENDPOINT"),
@@ -91,19 +91,19 @@ def url(settings: Settings) -> str:
 
 
 def _checked(name: str, value: str) -> str:
-    short = name[len(_PREFIX) :]
-    if short in _OURS:
+    if name in _OURS:
         raise LabError(f"{name} is set by ./inv class up itself; take your line away")
-    if short not in _CHECKS:
-        known = ", ".join(sorted(_CHECKS))
+    if name not in _CHECKS:
+        known = ", ".join(other[len(_PREFIX) :] for other in _CHECKS)
         raise LabError(f"there is no setting {name}; behind {_PREFIX} can stand {known}")
     try:
-        problem = _CHECKS[short](value)
+        problem = _CHECKS[name](value)
     except ValueError as error:
         problem = str(error)
     if problem:
         raise LabError(f"{name}={value}: {problem}")
-    return str(Path(value).expanduser().resolve()) if short in ("CERTIFICATE", "KEY") else value
+    # Docker wants it whole.
+    return str(Path(value).expanduser().resolve()) if _CHECKS[name] is _file else value
 
 
 def _address(value: str) -> str:
@@ -163,20 +163,20 @@ def _anything(value: str) -> str:
 
 
 _CHECKS: Mapping[str, Callable[[str], str]] = {
-    "BIND": _address,
-    "PORT": _port,
-    "CERTIFICATE": _file,
-    "KEY": _file,
-    "MEMORY": _memory,
-    "CPUS": _processors,
-    "PROCESSES": _processes,
-    "IDLE_MINUTES": _minutes,
-    "INTERNET": _yes_or_no,
-    "SUBNETS": _subnets,
-    "GPUS": _anything,
-    "GPU_DRIVER": _driver,
-    "LOGIN": _login,
-    "OAUTH_NAME": _anything,
+    "ARENA_LAB_CLASS_BIND": _address,
+    "ARENA_LAB_CLASS_PORT": _port,
+    "ARENA_LAB_CLASS_CERTIFICATE": _file,
+    "ARENA_LAB_CLASS_KEY": _file,
+    "ARENA_LAB_CLASS_MEMORY": _memory,
+    "ARENA_LAB_CLASS_CPUS": _processors,
+    "ARENA_LAB_CLASS_PROCESSES": _processes,
+    "ARENA_LAB_CLASS_IDLE_MINUTES": _minutes,
+    "ARENA_LAB_CLASS_INTERNET": _yes_or_no,
+    "ARENA_LAB_CLASS_SUBNETS": _subnets,
+    "ARENA_LAB_CLASS_GPUS": _anything,
+    "ARENA_LAB_CLASS_GPU_DRIVER": _driver,
+    "ARENA_LAB_CLASS_LOGIN": _login,
+    "ARENA_LAB_CLASS_OAUTH_NAME": _anything,
 }
 
 

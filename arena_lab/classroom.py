@@ -158,8 +158,10 @@ def collect(folder: Path) -> None:
 
 
 def name() -> str:
-    """Give what everything of this checkout's class begins with in Docker."""
-    return f"arena-class-{zlib.crc32(os.fsencode(ROOT)):08x}"
+    """Give what everything of this class begins with in Docker."""
+    # Once there are volumes, their names count: the folder may be moved.
+    known = dict(image.assignments(image.read(ENV))).get("COMPOSE_PROJECT_NAME")
+    return known or f"arena-class-{zlib.crc32(os.fsencode(ROOT)):08x}"
 
 
 def volumes() -> dict[str, str]:

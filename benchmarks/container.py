@@ -83,6 +83,8 @@ def run_cell(port: int, token: str, code: str, base: str = "") -> str:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
     connection.request("POST", f"{base}/api/kernels", json.dumps({"name": "python3"}), headers)
     kernel = json.loads(connection.getresponse().read())["id"]
+    # A proxy ends one that is not used for some seconds.
+    connection.close()
     session = uuid.uuid4().hex
     stream = websocket.create_connection(
         f"ws://127.0.0.1:{port}{base}/api/kernels/{kernel}/channels?session_id={session}",

@@ -1,7 +1,6 @@
 """A learner's container: on a volume and in a network of its own."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +11,6 @@ from traitlets import Bool, Unicode
 
 # A learner's server finds the hub by it.
 HUB = "arena-hub"
-
-_choosing = threading.Lock()
 
 
 class LearnerSpawner(DockerSpawner):
@@ -48,6 +45,7 @@ class LearnerSpawner(DockerSpawner):
         await self._aside(self._remove_network)
 
     async def _aside(self, function: Callable[[], None]) -> None:
+        # One at a time, in the thread in which DockerSpawner talks to the engine.
         await asyncio.wrap_future(self.executor.submit(function))
 
     def _labels(self) -> dict[str, str]:
@@ -58,20 +56,27 @@ class LearnerSpawner(DockerSpawner):
         self.client.create_volume(self.object_name, labels=self._labels())
 
     def _make_network(self) -> None:
-        with _choosing:
-            networks = self.client.networks()
-            if any(network["Name"] == self.object_name for network in networks):
-                return
-            pools = [c for network in networks for c in network["IPAM"]["Config"] or []]
-            subnet = free_subnet(self.subnets, [pool["Subnet"] for pool in pools])
-            self.client.create_network(
-                self.object_name,
-                driver="bridge",
-                ipam={"Config": [{"Subnet": subnet}]},
-                internal=not self.internet,
-                labels=self._labels(),
-                check_duplicate=True,
-            )
+        # Another class on this machine may take the same addresses in between.
+        for is_last in (False, False, True):
+            try:
+                return self._try_network()
+            except APIError:
+                if is_last:
+                    raise
+
+    def _try_network(self) -> None:
+        networks = self.client.networks()
+        if any(network["Name"] == self.object_name for network in networks):
+            return
+        pools = [pool for network in networks for pool in network["IPAM"]["Config"] or []]
+        subnet = free_subnet(self.subnets, [pool["Subnet"] for pool in pools])
+        self.client.create_network(
+            self.object_name,
+            driver="bridge",
+            ipam={"Config": [{"Subnet": subnet}]},
+            internal=not self.internet,
+            labels=self._labels(),
+        )
 
     def _services(self) -> dict[str, list[str]]:
         return {f"{self.class_name}-hub": [HUB], f"{self.class_name}-proxy": []}
