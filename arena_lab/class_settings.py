@@ -107,7 +107,14 @@ def _checked(name: str, value: str) -> str:
 
 
 def _address(value: str) -> str:
-    return "" if ipaddress.ip_address(value) else "no address"
+    if ipaddress.ip_address(value).version != 4:
+        return "an IPv4 address is wanted"
+    with socket.socket() as probe:
+        try:
+            probe.bind((value, 0))
+        except OSError:
+            return "this machine has no such address"
+    return ""
 
 
 def _port(value: str) -> str:

@@ -98,6 +98,8 @@ def test_with_a_certificate_the_proxy_runs_as_who_may_read_the_key(settings, tmp
     "line",
     [
         "BIND=lab.example.org",
+        "BIND=203.0.113.7",
+        "BIND=::1",
         "PORT=80000",
         "PORT=http",
         "MEMORY=lots",

@@ -35,7 +35,7 @@ c.JupyterHub.authenticator_class = authenticator(setting("LOGIN"))
 c.Authenticator.allow_all = False
 # Whom the file lists: JupyterHub would warn that nobody is.
 c.Authenticator.any_allow_config = True
-c.Authenticator.auth_refresh_age = 60
+c.Authenticator.auth_refresh_age = 10
 c.Authenticator.refresh_pre_spawn = True
 c.FirstUseAuthenticator.min_password_length = 8
 c.GenericOAuthenticator.username_claim = setting("OAUTH_NAME", "preferred_username")

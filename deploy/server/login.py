@@ -41,7 +41,9 @@ class Listed:
         if account is None:
             return False
         known = await super().refresh_user(user, handler)  # type: ignore[misc]
-        return {"name": user.name, "admin": account.is_teacher} if known is True else known
+        if known is not True or account.is_teacher == user.admin:
+            return known
+        return {"name": user.name, "admin": account.is_teacher}
 
 
 class FirstLogin(Listed, FirstUseAuthenticator):

@@ -133,9 +133,12 @@ def test_name_that_is_taken_away_stays_out(lesson):
     lesson.inv("add", "xi")
     xi = Learner("xi", lesson.ann.url)
     assert xi.log_in().status_code == 302
+    page = f"{xi.url}/hub/home"
+    assert xi.session.get(page, allow_redirects=False).status_code == 200
     file = lesson.server / "learners.txt"
     file.write_text(file.read_text().replace("xi\n", ""))
     assert xi.log_in().status_code == 403
+    wait(lambda: xi.session.get(page, allow_redirects=False).status_code == 302)
 
 
 def test_only_a_teacher_is_an_admin(lesson):
