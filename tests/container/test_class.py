@@ -141,6 +141,14 @@ def test_name_that_is_taken_away_stays_out(lesson):
     wait(lambda: xi.session.get(page, allow_redirects=False).status_code == 302)
 
 
+def test_slip_in_the_list_sends_nobody_away(lesson):
+    file = lesson.server / "learners.txt"
+    before = file.read_text()
+    file.write_text(before + "a slip\n")
+    assert Learner("ann", lesson.ann.url).log_in().status_code == 302
+    file.write_text(before)
+
+
 def test_only_a_teacher_is_an_admin(lesson):
     lesson.inv("add", "prof", "--teacher")
     prof = Learner("prof", lesson.ann.url)
