@@ -89,7 +89,12 @@ class Learner:
         """Send a request with the token, and nothing of the browser's."""
         headers = {"Authorization": f"token {self.token if token is None else token}"}
         return requests.request(
-            method, self.url + path, json=body, headers=headers, timeout=_PATIENCE_S
+            method,
+            self.url + path,
+            json=body,
+            headers=headers,
+            timeout=_PATIENCE_S,
+            verify=self.session.verify,
         )
 
     def start(self) -> None:

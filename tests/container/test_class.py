@@ -50,6 +50,13 @@ class Class:
         networks = self.inspect(who)["NetworkSettings"]["Networks"]
         return networks[self.container(network_of or who)]["IPAddress"]
 
+    def up_with(self, *lines: str) -> None:
+        """Start the class again with further settings."""
+        with (self.server / ".env").open("a") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+        done = self.inv("up")
+        assert done.returncode == 0, done.stderr
+
     def inv(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = ["./inv", "class", *words]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
@@ -399,7 +406,7 @@ def test_no_layer_of_the_hub_keeps_a_setting_of_the_machine_that_built_it(lesson
 
 @pytest.fixture(scope="module")
 def later(lesson, tmp_path_factory):
-    """The class with a newer course, a certificate, and no patience with who is idle."""
+    """The class with a newer course and a certificate, which is given too."""
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl here to make a certificate with")
     made = tmp_path_factory.mktemp("tls")
@@ -409,60 +416,58 @@ def later(lesson, tmp_path_factory):
     subprocess.run([*command, *names, *files], check=True, capture_output=True)
     page = next((lesson.folder / "chapter0_fundamentals/instructions/pages").glob("*Prereqs*.md"))
     page.write_text(page.read_text() + "\nA line of the second half of the term.\n")
-    with (lesson.server / ".env").open("a") as file:
-        file.write(f"ARENA_LAB_CLASS_CERTIFICATE={made / 'certificate.pem'}\n")
-        file.write(f"ARENA_LAB_CLASS_KEY={made / 'key.pem'}\n")
-        file.write("ARENA_LAB_CLASS_IDLE_MINUTES=0.2\n")
-    done = lesson.inv("up")
-    assert done.returncode == 0, done.stderr
-    return lesson, done.stdout.splitlines()[-1], made / "certificate.pem"
+    lesson.up_with(
+        f"ARENA_LAB_CLASS_CERTIFICATE={made / 'certificate.pem'}",
+        f"ARENA_LAB_CLASS_KEY={made / 'key.pem'}",
+    )
+    for learner in lesson.learners.values():
+        learner.url = learner.url.replace("http:", "https:")
+        learner.session.verify = str(made / "certificate.pem")
+    return lesson
 
 
 def test_with_a_certificate_the_class_is_served_by_tls(later):
-    lesson, url, certificate = later
-    assert url == f"https://127.0.0.1:{lesson.ann.port}"
-    assert requests.get(f"{url}/hub/login", verify=str(certificate)).status_code == 200
+    assert later.ann.ask("GET", "/hub/api/users/ann").status_code == 200
     with pytest.raises(requests.exceptions.SSLError):
-        requests.get(f"{url}/hub/login")
-
-
-def test_who_is_idle_is_stopped_and_keeps_the_files(later):
-    lesson, _, _ = later
-    wait(lambda: not any(map(lesson.is_running, NAMES)))
-    volumes = run(lesson.folder, "docker", "volume", "ls", "--quiet").split()
-    assert {lesson.container(name) for name in ("ann", "ben")} <= set(volumes)
-
-
-def test_network_of_who_is_stopped_is_gone(later):
-    lesson, _, _ = later
-    wait(lambda: not any(map(lesson.is_running, NAMES)))
-    mine = ("--quiet", "--filter", f"label=arena-lab.class={lesson.project}")
-    wait(lambda: not run(lesson.folder, "docker", "network", "ls", *mine))
+        requests.get(f"{later.ann.url}/hub/login")
 
 
 def test_newer_course_comes_with_the_next_start_around_the_answers(later):
-    lesson, url, certificate = later
-    wait(lambda: not lesson.is_running("ann"))
-    ann = Learner("ann", url, lesson.ann.password)
-    ann.session.verify = str(certificate)
-    assert ann.log_in().status_code == 302
-    answer = ann.session.get(f"{url}/hub/spawn/ann", allow_redirects=True)
-    assert answer.status_code == 200
-    wait(lambda: lesson.is_running("ann"))
-
     def last_line(of: str) -> str:
         script = ("sh", "-c", f"tail -n 1 /lab/chapter0_fundamentals/{of}")
-        return run(lesson.folder, "docker", "exec", lesson.container("ann"), *script).strip()
+        return run(later.folder, "docker", "exec", later.container("ann"), *script).strip()
 
-    wait(lambda: "second half" in last_line("instructions/pages/*Prereqs*.md"))
+    page = "instructions/pages/*Prereqs*.md"
+    assert "second half" not in last_line(page)
+    later.ann.ask("DELETE", "/hub/api/users/ann/server")
+    wait(lambda: not later.is_running("ann") and not later.ann.is_ready())
+    later.ann.start()
+    assert "second half" in last_line(page)
     assert last_line("exercises/part0_prereqs/answers.py") == "# of ann"
 
 
-def test_down_stops_all_and_keeps_every_file(later):
-    lesson, _, _ = later
-    done = lesson.inv("down")
+@pytest.fixture(scope="module")
+def emptied(later):
+    """The class without patience with who is idle, once all are stopped."""
+    later.up_with("ARENA_LAB_CLASS_IDLE_MINUTES=0.1")
+    wait(lambda: not any(map(later.is_running, NAMES)))
+    return later
+
+
+def test_who_is_idle_is_stopped_and_keeps_the_files(emptied):
+    volumes = run(emptied.folder, "docker", "volume", "ls", "--quiet").split()
+    assert {emptied.container(name) for name in NAMES} <= set(volumes)
+
+
+def test_network_of_who_is_stopped_is_gone(emptied):
+    mine = ("--quiet", "--filter", f"label=arena-lab.class={emptied.project}")
+    wait(lambda: not run(emptied.folder, "docker", "network", "ls", *mine))
+
+
+def test_down_stops_all_and_keeps_every_file(emptied):
+    done = emptied.inv("down")
     assert done.stdout.startswith("Stopped. The files of ")
-    mine = ("--quiet", "--filter", f"name={lesson.project}")
-    assert run(lesson.folder, "docker", "ps", "--all", *mine) == ""
-    assert run(lesson.folder, "docker", "network", "ls", *mine) == ""
-    assert len(run(lesson.folder, "docker", "volume", "ls", *mine).split()) >= len(NAMES)
+    mine = ("--quiet", "--filter", f"name={emptied.project}")
+    assert run(emptied.folder, "docker", "ps", "--all", *mine) == ""
+    assert run(emptied.folder, "docker", "network", "ls", *mine) == ""
+    assert len(run(emptied.folder, "docker", "volume", "ls", *mine).split()) >= len(NAMES)
