@@ -68,7 +68,7 @@ def build(tag: str | None = None) -> None:
     Raises:
         LabError: The disk is too full, or the build failed.
     """
-    check_disk(docker_info())
+    check_disk(docker_info(), tag or IMAGE)
     make(tag or IMAGE, *(() if tag else ("--target=environment",)))
 
 
@@ -143,9 +143,9 @@ def engine(said: gpu.Output) -> dict[str, Any]:
     return info
 
 
-def check_disk(info: Mapping[str, Any]) -> None:
+def check_disk(info: Mapping[str, Any], name: str = IMAGE) -> None:
     """Refuse a first build that the disk could not hold; Docker Desktop's disk is its own."""
-    if capture(["docker", "image", "inspect", IMAGE]).returncode == 0:
+    if capture(["docker", "image", "inspect", name]).returncode == 0:
         return
     folder = str(info.get("DockerRootDir", ""))
     try:

@@ -1,11 +1,10 @@
-"""What a class of ten takes on this machine: `python benchmarks/classroom.py`.
+"""What a class takes on this machine: `python benchmarks/classroom.py [LEARNERS]`, ten by default.
 
 Needs a Docker engine. A copy of the checkout is a server of its own: the real hub, its proxy, and
-ten learners, who log in at once by the hub's API. What is there already stays as it is.
+learners who log in at once by the hub's API. What is there already stays as it is.
 """
 
 import json
-import os
 import re
 import socket
 import statistics
@@ -257,5 +256,4 @@ def _one(folder: Path, learner: Learner) -> Iterator[Row]:
 if __name__ == "__main__":
     if subprocess.run(["docker", "info"], capture_output=True).returncode:
         sys.exit('no Docker engine answers; eval "$(.ci/engine start)" brings one to a bare Debian')
-    n_learners = int(os.environ.get("N_LEARNERS", _N_LEARNERS))
-    show("A class on one server", list(rows(n_learners)))
+    show("A class on one server", list(rows(int(sys.argv[1] if sys.argv[1:] else _N_LEARNERS))))
