@@ -3,6 +3,7 @@
 What else JupyterHub can do goes into config.py in this folder, which is read last.
 """
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -63,6 +64,10 @@ c.Spawner.environment["NO_PROXY"] = ",".join(
     filter(None, [os.environ.get("NO_PROXY"), HUB, "127.0.0.1", "localhost"])
 )
 
+cores = float(setting("CPUS", "2"))
+# torch would start a thread for each core of the machine, and the limit then halt them in turn.
+c.Spawner.environment["OMP_NUM_THREADS"] = str(math.ceil(cores))
+
 name = setting("NAME")
 c.LearnerSpawner.class_name = name
 c.LearnerSpawner.subnets = setting("SUBNETS", "10.213.0.0/16")
@@ -74,7 +79,7 @@ c.DockerSpawner.use_internal_ip = True
 c.DockerSpawner.remove = True
 c.DockerSpawner.volumes = {"{prefix}-{username}": "/lab"}
 c.DockerSpawner.mem_limit = setting("MEMORY", "4g").upper()
-c.DockerSpawner.cpu_limit = float(setting("CPUS", "2"))
+c.DockerSpawner.cpu_limit = cores
 c.DockerSpawner.extra_create_kwargs = {
     "user": "1000:1000",
     "labels": {"arena-lab.class": name, "arena-lab.learner": "{raw_username}"},
