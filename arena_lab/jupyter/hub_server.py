@@ -29,7 +29,6 @@ def serve() -> None:
     sys.path.append(_PACKAGES)
     from jupyterhub.singleuser import main
 
-    sys.argv[1:] = ["--ServerApp.jpserver_extensions={'jupyterlab': True}"]
     main()
 
 

@@ -320,6 +320,16 @@ def test_instructions_open_in_every_learners_jupyterlab(lesson):
     assert {"Instructions", "Runs"} <= {tile["launcher_entry"]["title"] for tile in tiles}
 
 
+def test_server_of_a_learner_has_the_labs_own_settings(lesson):
+    settings = lesson.ann.ask("GET", "/user/ann/lab/api/extensions")
+    assert settings.status_code == 200
+    log = subprocess.run(
+        ["docker", "logs", lesson.container("ann")], capture_output=True, text=True
+    ).stderr
+    assert "arena_lab.jupyter | extension was successfully loaded" in log
+    assert "jupyter_lsp | extension was successfully loaded" not in log
+
+
 def test_notebook_is_saved_by_the_browser_after_the_site_was_opened(lesson):
     browser, base = lesson.cleo.session, f"{lesson.cleo.url}/user/cleo"
     assert browser.get(f"{base}/lab").status_code == 200
