@@ -48,7 +48,7 @@ def up(flavour: str | None = None, port: int | None = None) -> None:
         LabError: Docker is missing or refuses, the disk is too full, the port is taken, the build
             failed, or the lab does not start.
     """
-    compose = _compose()
+    compose = command()
     info, verdict, chosen = _prepare(flavour, port)
     try:
         _start(compose, chosen)
@@ -76,7 +76,7 @@ def build(tag: str | None = None) -> None:
     if tag:
         image.build(tag)
     else:
-        _compose()
+        command()
         _prepare(None, None)
     name = tag or setting("ARENA_LAB_IMAGE") or image.IMAGE
     size = int(capture(["docker", "image", "inspect", "--format={{.Size}}", name]).stdout or 0)
@@ -89,7 +89,7 @@ def down() -> None:
     Raises:
         LabError: Docker is missing or refuses.
     """
-    compose = _compose()
+    compose = command()
     image.docker_info()
     # As the containers know it: somebody may have removed .env, and with it the project's name.
     label = '--format={{.Label "com.docker.compose.project"}}'
@@ -97,13 +97,13 @@ def down() -> None:
     for project in projects:
         done = capture([*compose, "--project-name", project, "down"])
         if done.returncode:
-            raise LabError(f"the lab could not be stopped: {_last_line(done)}")
+            raise LabError(f"the lab could not be stopped: {last_line(done)}")
     print(f"Stopped; answers and data are in {ROOT}." if projects else "The lab is not running.")
 
 
 def shell() -> None:
     """Open a shell in the running container."""
-    _compose()
+    command()
     image.docker_info()
     running = _containers("running")
     if not running:
@@ -147,7 +147,7 @@ def settings(info: Mapping[str, Any], verdict: gpu.Verdict, port: int) -> dict[s
 def write_env(values: Mapping[str, str], path: Path = ENV) -> None:
     """Put values into .env, beside the lines that somebody else wrote there."""
     path = path.resolve()
-    theirs = _others_lines(path)
+    theirs = others_lines(path)
     taken = {key for key, value in assignments(theirs) if value}
     ours = [f"{key}={value}\n" for key, value in values.items() if key not in taken]
     if theirs and not theirs.endswith("\n"):
@@ -194,24 +194,29 @@ def _choose_flavour(asked: str | None, verdict: gpu.Verdict) -> gpu.Verdict:
     return verdict
 
 
-def _compose() -> list[str]:
-    """Give the command of Compose, whichever version is there."""
+def command() -> list[str]:
+    """Give the command of Compose, whichever version is there.
+
+    Raises:
+        LabError: There is none, or this is inside the container.
+    """
     if os.environ.get("ARENA_LAB_CONTAINER") == "1":
         raise LabError(
             "this is inside the container; ./inv up, down, shell and build are for outside"
         )
     if shutil.which("docker") is None:
         raise LabError("Docker is not installed: https://docs.docker.com/get-started/get-docker/")
-    for command in (["docker", "compose"], ["docker-compose"]):
-        if shutil.which(command[0]) and capture([*command, "version"]).returncode == 0:
-            return command
+    for words in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(words[0]) and capture([*words, "version"]).returncode == 0:
+            return words
     raise LabError(
         "Docker is here, but Compose is not; run: sudo apt install docker-compose-plugin"
         " (docker-compose-v2 on Ubuntu, docker-compose on Debian)"
     )
 
 
-def _others_lines(path: Path) -> str:
+def others_lines(path: Path) -> str:
+    """Give what of a .env file is not `write_env`'s."""
     block = rf"{re.escape(_BEGIN)}(?:\w+=.*\n)*{re.escape(_END)}"
     return re.sub(block, "", read(path)).replace(_BEGIN, "").replace(_END, "")
 
@@ -227,15 +232,15 @@ def _hand_over_certificates() -> str:
 def _fetch(name: str) -> None:
     """Get a ready image, where it is not here."""
     if capture(["docker", "image", "inspect", name]).returncode:
-        command = ["docker", "pull", name]
-        if subprocess.run(command, cwd=ROOT, env=image.environment()).returncode:
+        pull = ["docker", "pull", name]
+        if subprocess.run(pull, cwd=ROOT, env=image.environment()).returncode:
             raise LabError(f"{name}, which ARENA_LAB_IMAGE names, could not be fetched")
 
 
 def _choose_port(asked: int | None) -> int:
     """Give the port to serve on: the one asked for, the running lab's own, or one that is free."""
     ours = _running_port()
-    theirs = dict(assignments(_others_lines(ENV))).get("ARENA_LAB_PORT")
+    theirs = dict(assignments(others_lines(ENV))).get("ARENA_LAB_PORT")
     if asked and theirs and str(asked) != theirs:
         raise LabError(f"{ENV} has a line ARENA_LAB_PORT={theirs}; change it there")
     wanted = str(asked or os.environ.get("ARENA_LAB_PORT") or theirs or "")
@@ -254,12 +259,15 @@ def _choose_port(asked: int | None) -> int:
     return free
 
 
-def is_free(port: int) -> bool:
+def is_free(port: int, address: str = "127.0.0.1") -> bool:
     """Tell whether nobody listens on a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
+        except PermissionError:
+            # Docker may serve where this user may not; it says so itself where somebody does.
+            return True
         except OSError:
             return False
     return True
@@ -275,11 +283,11 @@ def who_has(port: int) -> str:
     done = capture(["docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"])
     if name := done.stdout.strip():
         return f"port {port} is taken by the container {name.splitlines()[0]}"
-    for command, pattern in (
+    for words, pattern in (
         (["ss", "-Hltnp", f"sport = :{port}"], r'\("(?P<name>[^"]+)",pid=(?P<pid>\d+)'),
         (["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"], r"p(?P<pid>\d+)\nc(?P<name>.+)"),
     ):
-        if shutil.which(command[0]) and (found := re.search(pattern, capture(command).stdout)):
+        if shutil.which(words[0]) and (found := re.search(pattern, capture(words).stdout)):
             return f"port {port} is taken by process {found['pid']} ({found['name']})"
     return f"port {port} is taken by another program"
 
@@ -312,7 +320,7 @@ def _ours() -> str:
     return f"label=com.docker.compose.project.working_dir={ROOT}"
 
 
-def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
     """Give what a command said last, which is where Docker says what is wrong."""
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     return lines[-1] if lines else f"status {done.returncode}"
@@ -342,7 +350,7 @@ def _start(compose: list[str], port: int) -> None:
         raise _NoDevice(refused[0])
     if re.search(r"port is already allocated|address already in use", said):
         raise LabError(f"{who_has(port)}; take another: ./inv up --port {_next_free(port)}")
-    raise LabError(f"the container could not be started: {_last_line(done)}")
+    raise LabError(f"the container could not be started: {last_line(done)}")
 
 
 def _await(compose: list[str], port: int) -> None:
@@ -417,9 +425,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unpacking = commands.add_parser("unbundle", help="load what bundle wrote")
     unpacking.add_argument("path", type=Path)
     given = vars(parser.parse_args(arguments))
-    command = _COMMANDS[given.pop("command")]
     try:
-        command(**given)
+        _COMMANDS[given.pop("command")](**given)
     except LabError as error:
         print(error, file=sys.stderr)
         return 2

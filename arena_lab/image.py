@@ -34,6 +34,7 @@ _STEPS = {
     "/opt/install /locks/torch.txt": "torch and CUDA, 3 GB to fetch the first time",
     "/opt/install /locks/requirements.txt": "the other packages",
     "COPY --chown": "the course",
+    "npm ci": "the hub and its proxy",
 }
 
 # What went wrong, by what the build said.
@@ -67,11 +68,22 @@ def build(tag: str | None = None) -> None:
     Raises:
         LabError: The disk is too full, or the build failed.
     """
-    check_disk(docker_info())
+    check_disk(docker_info(), tag or IMAGE)
+    make(tag or IMAGE, *(() if tag else ("--target=environment",)))
+
+
+def make(tag: str, *options: str) -> None:
+    """Run one build of Docker's, with what it needs of this machine.
+
+    Args:
+        tag: The image's name.
+        options: Further ones of `docker build`.
+
+    Raises:
+        LabError: The build failed.
+    """
     STATE.mkdir(exist_ok=True)
-    command = ["docker", "build", "--progress=plain", "--tag", tag or IMAGE]
-    if tag is None:
-        command += ["--target", "environment"]
+    command = ["docker", "build", "--progress=plain", "--tag", tag, *options]
     for name in ("BASE_IMAGE", "APT_MIRROR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         if value := setting(name):
             command += ["--build-arg", f"{name}={value}"]
@@ -131,9 +143,9 @@ def engine(said: gpu.Output) -> dict[str, Any]:
     return info
 
 
-def check_disk(info: Mapping[str, Any]) -> None:
+def check_disk(info: Mapping[str, Any], name: str = IMAGE) -> None:
     """Refuse a first build that the disk could not hold; Docker Desktop's disk is its own."""
-    if capture(["docker", "image", "inspect", IMAGE]).returncode == 0:
+    if capture(["docker", "image", "inspect", name]).returncode == 0:
         return
     folder = str(info.get("DockerRootDir", ""))
     try:
@@ -163,6 +175,9 @@ def secrets(folder: Path) -> dict[str, Path]:
         found["pip_conf"] = folder / "pip.conf"
         lines = [f"{key} = {value}\n" for key, value in config.items()]
         found["pip_conf"].write_text("[global]\n" + "".join(lines), encoding="utf-8")
+    if registry := setting("NPM_CONFIG_REGISTRY"):
+        found["npmrc"] = folder / "npmrc"
+        found["npmrc"].write_text(f"registry={registry}\n", encoding="utf-8")
     if certificates:
         found["ca"] = Path(certificates).expanduser().resolve()
         if not found["ca"].is_file():

@@ -25,6 +25,10 @@ _LEAST_SHM_MB = 512
 _LEAST_MEMORY_GB = 3.5
 _UP, _BUILD = "on the host: ./inv up", "on the host: ./inv build"
 
+# Set by the hub in a class: where the server is, and what opens it.
+_PREFIX = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "/")
+_HUBS_TOKEN = os.environ.get("JUPYTERHUB_API_TOKEN", "")
+
 
 class _Unfit(Exception):
     """What is wrong, and what mends it."""
@@ -62,6 +66,8 @@ def folder() -> str:
 
 def token() -> str:
     """Whether the token is there, and for this user alone."""
+    if _HUBS_TOKEN:
+        return "none of its own: the hub says who gets in"
     path = STATE / "token"
     if not path.exists() or not path.stat().st_size:
         raise _Unfit(f"{path} is missing, and nobody could log in", _UP)
@@ -173,10 +179,12 @@ class _Browser:
         # Never through a proxy: it is this machine.
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
         port = int(os.environ.get("ARENA_LAB_PORT_INSIDE") or 8888)
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}{_PREFIX.rstrip('/')}"
 
     def ask(self, method: str, path: str, body: object = None) -> bytes:
         headers = {"Content-Type": "application/json"}
+        if _HUBS_TOKEN:
+            headers["Authorization"] = f"token {_HUBS_TOKEN}"
         for cookie in self.jar:
             if cookie.name == "_xsrf" and cookie.value:
                 headers["X-XSRFToken"] = cookie.value
@@ -187,6 +195,8 @@ class _Browser:
             return content
 
     def log_in(self) -> None:
+        if _HUBS_TOKEN:
+            return
         try:
             secret = (STATE / "token").read_text(encoding="utf-8").strip()
             self.ask("GET", f"/lab?token={secret}")
@@ -204,6 +214,8 @@ def lab() -> str:
         if time.monotonic() > deadline:
             raise _Unfit("JupyterLab does not answer", "on the host: docker compose logs")
         time.sleep(0.2)
+    if _HUBS_TOKEN:
+        return f"{_PREFIX}lab, behind the hub"
     secret = (STATE / "token").read_text(encoding="utf-8").strip()
     shown = os.environ.get("ARENA_LAB_PORT") or os.environ.get("ARENA_LAB_PORT_INSIDE") or 8888
     return f"http://127.0.0.1:{shown}/lab?token={secret}"

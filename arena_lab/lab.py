@@ -49,7 +49,7 @@ def start(port: int | str | None = None, *, browser: bool = True) -> None:
             print(f"The lab is running already: {link}")
             return
         raise LabError(f"{_taken(listen_on)}; try: ./inv lab --port {_next_free(ip, listen_on)}")
-    _set_environment()
+    prepare()
     _serve(ip, listen_on, link=link, browser=browser and not in_container and _has_screen())
 
 
@@ -141,8 +141,11 @@ def _has_screen() -> bool:
     return sys.platform == "darwin" or any(map(os.environ.get, variables))
 
 
-def _set_environment() -> None:
+def prepare() -> None:
     """Point Jupyter to the lab's own settings and state, and kernels to the sections."""
+    # jsonschema does without it. It checks formats that nothing here uses, and builds a grammar
+    # at import that takes as long as all of JupyterLab.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     os.chdir(ROOT)
     (_JUPYTER / "ipython").mkdir(parents=True, exist_ok=True)
     os.environ.update(
@@ -165,9 +168,6 @@ def _prepend(variable: str, *paths: Path) -> None:
 
 
 def _serve(ip: str, port: int, *, link: str, browser: bool) -> None:
-    # jsonschema does without it. It checks formats that nothing here uses, and builds a grammar
-    # at import that takes as long as all of JupyterLab.
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     from jupyterlab.labapp import LabApp
 
     from arena_lab import jupyter

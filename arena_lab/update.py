@@ -242,7 +242,7 @@ def _unpacked(source: Path) -> Iterator[Path]:
 def _from_folder(root: Path, folder: Path, *, check: bool) -> Update:
     if folder.resolve() == root.resolve():
         raise LabError(f"{folder} is the course that you are in; name the new one")
-    names = sorted(_course_files(folder))
+    names = sorted(course_files(folder))
     answers = [name for name in names if _ANSWERS.fullmatch(name)]
     others = [n for n in names if n not in answers and not _is_same_file(root / n, folder / n)]
     # A page that got another name would stand there twice.
@@ -277,7 +277,8 @@ def _old_starter(root: Path) -> Reader:
     return old
 
 
-def _course_files(folder: Path) -> Iterator[str]:
+def course_files(folder: Path) -> Iterator[str]:
+    """Give the names of what belongs to the course in a folder, not to a machine or a learner."""
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
         if path.is_file() and not path.is_symlink() and not _NOT_THE_COURSE & {*name.parts}:

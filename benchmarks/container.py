@@ -73,15 +73,21 @@ def copy_checkout(folder: Path) -> None:
             shutil.copy2(ROOT / name, folder / name)
 
 
-def run_cell(port: int, token: str, code: str) -> str:
-    """Run code in a new kernel, as a notebook does, and give what it printed."""
+def run_cell(port: int, token: str, code: str, base: str = "") -> str:
+    """Run code in a new kernel, as a notebook does, and give what it printed.
+
+    Args:
+        base: The path below which the server is, in a class.
+    """
     headers = {"Authorization": f"token {token}"}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
-    connection.request("POST", "/api/kernels", json.dumps({"name": "python3"}), headers)
+    connection.request("POST", f"{base}/api/kernels", json.dumps({"name": "python3"}), headers)
     kernel = json.loads(connection.getresponse().read())["id"]
+    # A proxy ends one that is not used for some seconds.
+    connection.close()
     session = uuid.uuid4().hex
     stream = websocket.create_connection(
-        f"ws://127.0.0.1:{port}/api/kernels/{kernel}/channels?session_id={session}",
+        f"ws://127.0.0.1:{port}{base}/api/kernels/{kernel}/channels?session_id={session}",
         header=headers,
         timeout=_PATIENCE_S,
     )
@@ -96,7 +102,7 @@ def run_cell(port: int, token: str, code: str) -> str:
     stream.send(json.dumps(message))
     printed = "".join(_printed(stream, asked["msg_id"]))
     stream.close()
-    connection.request("DELETE", f"/api/kernels/{kernel}", headers=headers)
+    connection.request("DELETE", f"{base}/api/kernels/{kernel}", headers=headers)
     connection.getresponse().read()
     return printed.strip()
 

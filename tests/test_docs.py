@@ -17,6 +17,7 @@ from arena_lab.site import links
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 README = (ROOT / "README.md").read_text()
 CONTAINER = (ROOT / "docs/container.md").read_text()
+CLASS = (ROOT / "docs/class.md").read_text()
 TEXT = {path: path.read_text() for path in DOCUMENTS}
 TASKS = {
     *Collection.from_module(tasks).task_names,
@@ -26,8 +27,9 @@ TASKS = {
     "build",
     "bundle",
     "unbundle",
+    "class",
 }
-SOURCES = ("*.py", "*.yml", "*.json", "inv", "Dockerfile", "container/*", ".ci/*", ".env.example")
+SOURCES = ("*.py", "*.yml", "*.json", "inv", "Dockerfile", "container/*", ".ci/*", "*.env.example")
 
 
 def variables(text: str) -> set[str]:
@@ -65,14 +67,25 @@ def test_example_of_settings_and_their_table_agree() -> None:
     assert named - {"COMPOSE_PROJECT_NAME"} == example
 
 
-def test_every_service_and_port_is_named() -> None:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+def test_example_of_a_classs_settings_and_their_table_agree() -> None:
+    example = (ROOT / "deploy/server/.env.example").read_text()
+    table = CLASS[CLASS.index("## Settings") : CLASS.index("## TLS")]
+    named = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", table))
+    ours = {"ARENA_LAB_CLASS_NAME", "ARENA_LAB_CLASS_SOCKET", "ARENA_LAB_CLASS_PROXY_USER"}
+    assert named - ours == set(re.findall(r"^#([A-Z][A-Z0-9_]+)=", example, re.M))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("docker-compose.yml", CONTAINER), ("deploy/server/docker-compose.yml", CLASS)],
+)
+def test_every_service_and_port_is_named(file: str, text: str) -> None:
+    compose = yaml.safe_load((ROOT / file).read_text())
     for name, service in compose["services"].items():
-        assert name in CONTAINER
-        for port in service["ports"]:
-            assert (
-                str(port["target"] if isinstance(port, dict) else port.split(":")[-1]) in CONTAINER
-            )
+        assert name in text
+        for port in service.get("ports", []):
+            target = port["target"] if isinstance(port, dict) else port.split(":")[-1]
+            assert str(target) in text
 
 
 def test_table_of_sections_is_that_of_the_course() -> None:

@@ -8,7 +8,7 @@ import pytest
 from arena_lab import hosts
 from arena_lab.paths import ROOT
 
-CODE = ("*.py", "*.js", "*.yml", "*.toml", "inv", "Dockerfile", "container/*", ".ci/*")
+CODE = ("*.py", "*.js", "*.yml", "*.toml", "inv", "*Dockerfile", "container/*", ".ci/*")
 # The course's pages, notebooks and messages name what a person may open; nothing here follows it.
 TEXT = (":!tests", ":!*/pages/*", ":!docs")
 
@@ -16,6 +16,9 @@ FETCHED = {
     "arena_lab/hosts.py": {url.split("/")[2] for url in [hosts.PACKAGES, *hosts.DATA.values()]},
     # APT_MIRROR
     "Dockerfile": {"deb.debian.org"},
+    "deploy/server/Dockerfile": {"deb.debian.org"},
+    # What the containers of a class call each other.
+    "deploy/server/jupyterhub_config.py": {"proxy"},
     "docker-compose.yml": {"deb.debian.org"},
     ".ci/engine": {"deb.debian.org"},
 }

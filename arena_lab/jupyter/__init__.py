@@ -1,6 +1,7 @@
 """What the lab adds to Jupyter's server; its settings are in jupyter_server_config.py."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,9 @@ async def _ready(app: Any) -> None:
     _stop_on_ctrl_c(app)
     for function in when_ready:
         function()
-    await _start_site(app)
+    # In a class it waits for the first who asks: a hundred would start in the same minute.
+    if "JUPYTERHUB_API_TOKEN" not in os.environ:
+        await _start_site(app)
 
 
 def _stop_on_ctrl_c(app: Any) -> None:

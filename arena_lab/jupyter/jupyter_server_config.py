@@ -41,7 +41,8 @@ def _served(module: str, title: str, icon: str) -> dict[str, object]:
         "command": [sys.executable, "-m", module, "{unix_socket}"],
         "environment": {"ARENA_LAB_JUPYTER": "{base_url}"},
         "unix_socket": True,
-        "timeout": 60.0,
+        # Of a class on a busy server, all start theirs at once.
+        "timeout": 120.0,
         "launcher_entry": {"title": title, "icon_path": str(HERE / icon)},
     }
 
