@@ -55,7 +55,7 @@ _CAUSES = {
 }
 
 
-def build(tag: str | None = None) -> None:
+def build(tag: str | None = None, *, cache: bool = True) -> None:
     """Build the image; what the build says goes into .lab/build.log.
 
     pip's settings of this machine (index, certificate) reach it as secrets: no layer keeps them.
@@ -63,6 +63,7 @@ def build(tag: str | None = None) -> None:
     Args:
         tag: A name for an image with the course inside, for a class; by default the one without,
             which runs with this checkout.
+        cache: Take the steps that an earlier build made.
 
     Raises:
         LabError: The disk is too full, or the build failed.
@@ -72,6 +73,8 @@ def build(tag: str | None = None) -> None:
     command = ["docker", "build", "--progress=plain", "--tag", tag or IMAGE]
     if tag is None:
         command += ["--target", "environment"]
+    if not cache:
+        command += ["--no-cache"]
     for name in ("BASE_IMAGE", "APT_MIRROR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         if value := setting(name):
             command += ["--build-arg", f"{name}={value}"]
@@ -115,8 +118,10 @@ def engine(said: gpu.Output) -> dict[str, Any]:
     """
     if said.status == 127:
         raise LabError("Docker is not installed: https://docs.docker.com/get-started/get-docker/")
-    info = gpu.parse_info(next((row for row in said.text.splitlines() if row[:1] == "{"), ""))
-    rest = "\n".join(row for row in said.text.splitlines() if row[:1] != "{")
+    # Docker's is one line, Podman's many; what went wrong may stand around it.
+    answer = re.search(r"^\{.*\}$", said.text, re.M | re.S)
+    info = gpu.parse_info(answer[0] if answer else "")
+    rest = said.text.replace(answer[0], "") if answer else said.text
     problem = "\n".join(info.get("ServerErrors") or ([rest] if said.status else []))
     if "permission denied" in problem.lower():
         raise LabError(
