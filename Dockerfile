@@ -23,7 +23,8 @@ RUN --mount=type=tmpfs,target=/tmp --mount=type=tmpfs,target=/var/lib/apt/lists 
         ca-certificates python3 \
     # Nobody becomes another user in here.
     && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
-    && rm -rf /var/log/*.log /var/log/apt/* /var/cache/debconf/*-old /var/lib/dpkg/*-old
+    && rm -rf /var/log/*.log /var/log/apt/* /var/cache/debconf/*-old /var/lib/dpkg/*-old \
+        /var/cache/ldconfig/aux-cache
 
 # The biggest packages have a layer of their own, remade only when one of their pins changes.
 FROM base AS locks
@@ -57,6 +58,10 @@ RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs
 
 # All but the course: what Compose runs, with the learner's checkout at /lab.
 FROM base AS environment
+# Two builds of one commit give the same files: byte code names no time of its source, sets in it
+# are in one order, and the day on which the learner's account was made is this one.
+ARG PYTHONHASHSEED=0
+ARG SOURCE_DATE_EPOCH=1767225600
 RUN python3 -m venv --without-pip /opt/venv
 COPY container/install /opt/install
 RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs,target=/tmp \
@@ -67,7 +72,8 @@ RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs
     # Symbols for a debugger are two thirds of it.
     && find /opt/venv -path '*/triton/*' -name 'lib*ton.so' \
         -exec env LD_LIBRARY_PATH=/opt/tools /opt/tools/strip {} + \
-    && python3 -m compileall -q -j 0 /opt/venv/lib/python3.11/site-packages/torch*
+    && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+        /opt/venv/lib/python3.11/site-packages/torch*
 RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs,target=/tmp \
     --mount=type=cache,id=arena-lab-uv,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/opt/tools,target=/opt/tools \
@@ -82,9 +88,13 @@ RUN --mount=type=secret,id=pip_conf --mount=type=secret,id=ca --mount=type=tmpfs
         | HOME=/tmp xargs -P 0 -I '{}' /opt/venv/bin/python -c \
             'import sys; sys.modules["rfc3987_syntax"] = None; import {}' \
     && cd /opt/venv/lib/python3.11/site-packages \
-    && python3 -m compileall -q -j 0 anyio debugpy h11 httptools IPython ipykernel itsdangerous jaxtyping \
-        markdown_it mdit_py_plugins psutil starlette streamlit/components streamlit/runtime \
-        streamlit/web tornado uvicorn uvloop watchfiles websockets
+    && { find . -name '*.cpython-311.pyc' | sed 's|__pycache__/||; s|[.]cpython-311[.]pyc$|.py|'; \
+        printf './%s\n' anyio debugpy h11 httptools IPython ipykernel itsdangerous jaxtyping \
+            markdown_it mdit_py_plugins psutil starlette streamlit/components streamlit/runtime \
+            streamlit/web tornado uvicorn uvloop watchfiles websockets \
+            | xargs -I '{}' find '{}' -name '*.py'; } \
+        | grep -v '^./torch' | sort -u > /tmp/used.txt \
+    && python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash -i /tmp/used.txt
 
 # HOME is where everything else that wants to write goes: Jupyter's runtime files, IPython's
 # history, the caches of Triton and of Hugging Face. Open to any user, for the container runs as
@@ -119,6 +129,10 @@ CMD ["invoke", "lab"]
 
 # With the course inside, for a class, whose learners have no checkout. Nobody's answers come along
 # (.dockerignore): the starters are made anew.
-FROM environment
+FROM environment AS course
 COPY --chown=1000:1000 . /lab
-RUN invoke starters
+RUN PYTHONDONTWRITEBYTECODE=1 invoke starters
+
+# One layer, the last: a changed page is all that is fetched again.
+FROM environment
+COPY --chown=1000:1000 --from=course /lab /lab

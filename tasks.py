@@ -143,17 +143,20 @@ def doctor(c: Context, json: bool = False, fix: bool = False) -> None:
     help={
         "quick": "only what finishes within a minute: no browser",
         "container": "instead build, start and try the real image; needs a Docker engine",
+        "gpu": "instead only what computes on a GPU, and the figures of it; needs one",
     }
 )
-def check(c: Context, quick: bool = False, container: bool = False) -> None:
+def check(c: Context, quick: bool = False, container: bool = False, gpu: bool = False) -> None:
     """Run the project's checks: style, types, and all tests but the container's."""
-    chosen = "container" if container else "not container"
+    chosen = "container" if container else "gpu" if gpu else "not container"
     if quick:
         chosen += " and not slow and not browser"
-    if not container:
+    if not container and not gpu:
         for style in ("ruff check .", "ruff format --check .", "mypy"):
             c.run(f"{sys.executable} -m {style}", echo=True)
     c.run(f"{sys.executable} -m pytest -m '{chosen}'", echo=True, pty=sys.stdout.isatty())
+    if gpu:
+        bench(c, only="raytracing")
 
 
 @task(
@@ -183,6 +186,22 @@ def lock(c: Context, upgrade: bool = False) -> None:
     from arena_lab.commands import lock as run
 
     run(upgrade=upgrade)
+
+
+@task(help={"to": "the file to write", "image": "another image than the one that the lab runs"})
+def sbom(c: Context, to: str = ".lab/sbom.json", image: str = "") -> None:
+    """List the packages of the image, Python's and Debian's, for tools that read CycloneDX."""
+    from arena_lab.commands import sbom as run
+
+    run(Path(to), image or None)
+
+
+@task
+def audit(c: Context) -> None:
+    """Ask OSV's database what is known against the packages of the lock; a report, no verdict."""
+    from arena_lab.commands import audit as run
+
+    run()
 
 
 @task(

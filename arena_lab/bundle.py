@@ -120,7 +120,8 @@ def _write(path: Path, name: str) -> Iterator[tuple[str, str]]:
 
 def _course() -> Iterator[tuple[str, Path]]:
     """Give the files of the course; answers stay here, and starters are made anew there."""
-    done = image.capture(["git", "ls-files", "-z"])
+    # With sudo, the checkout is somebody else's, which git would not read.
+    done = image.capture(["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"])
     if done.returncode:
         raise LabError(f"{ROOT} is no git checkout, and its files cannot be told from yours")
     for name in sorted(filter(None, done.stdout.split("\0"))):

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from arena_lab import blame, cells, checks, isolation, loading, trial
+from arena_lab import blame, cells, checks, isolation, loading, memory, trial
 from arena_lab.answers import compiled, read_source
 from arena_lab.catalogue import Exercise, Section, make_importable
 from arena_lab.errors import LabError
@@ -414,7 +414,7 @@ def _memory() -> int:
     setting = os.environ.get("ARENA_LAB_TEST_MEMORY_MB")
     if setting and setting.isdigit():
         return int(setting) << 20
-    return max(1 << 30, min(_MEMORY, isolation.available_memory() // 2))
+    return max(1 << 30, min(_MEMORY, memory.available() // 2))
 
 
 def now() -> str:

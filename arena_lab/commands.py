@@ -246,6 +246,29 @@ def lock(*, upgrade: bool) -> None:
     compile_locks(upgrade=upgrade)
 
 
+@command
+def sbom(path: Path, image_name: str | None) -> None:
+    """Write the list of the image's packages."""
+    from arena_lab import bundle
+    from arena_lab.sbom import write
+
+    name = image_name or bundle.image_name()
+    print(f"{path}: {write(path, name)} packages of {name}")
+
+
+@command
+def audit() -> None:
+    """Print what is known against the packages of the lock."""
+    from arena_lab.audit import advisories
+
+    table = Table("package", "advisory", "mended in", box=None, pad_edge=False)
+    for row in advisories(ROOT / "requirements.txt"):
+        table.add_row(*row)
+    if table.rows:
+        Console().print(table)
+    print(f"{table.row_count} advisories about the packages of requirements.txt.")
+
+
 def _find_anywhere(name: str) -> tuple[catalogue.Section, catalogue.Exercise]:
     """Find an exercise by any of its names; `0.4:Linear` where sections share a name."""
     number, _, short = name.rpartition(":")

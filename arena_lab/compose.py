@@ -63,21 +63,22 @@ def up(flavour: str | None = None, port: int | None = None) -> None:
     print(f"http://127.0.0.1:{chosen}/lab?token={token()}", flush=True)
 
 
-def build(tag: str | None = None) -> None:
+def build(tag: str | None = None, *, cache: bool = True) -> None:
     """Build the image and write .env: all of `up` but the start.
 
     Args:
         tag: A name for an image with the course inside, for a class; .env then stays as it is.
+        cache: Take the steps that an earlier build made.
 
     Raises:
         LabError: As for `up`.
     """
     started = time.monotonic()
     if tag:
-        image.build(tag)
+        image.build(tag, cache=cache)
     else:
         command()
-        _prepare(None, None)
+        _prepare(None, None, cache=cache)
     name = tag or setting("ARENA_LAB_IMAGE") or image.IMAGE
     size = int(capture(["docker", "image", "inspect", "--format={{.Size}}", name]).stdout or 0)
     print(f"{name}: {size / 1e9:.2f} GB, in {time.monotonic() - started:.0f} s", flush=True)
@@ -165,7 +166,9 @@ def write_env(values: Mapping[str, str], path: Path = ENV) -> None:
         raise
 
 
-def _prepare(flavour: str | None, port: int | None) -> tuple[dict[str, Any], gpu.Verdict, int]:
+def _prepare(
+    flavour: str | None, port: int | None, *, cache: bool = True
+) -> tuple[dict[str, Any], gpu.Verdict, int]:
     """Choose how the lab starts, see to its image, and write .env."""
     info = image.docker_info()
     verdict = _choose_flavour(flavour, gpu.decide(gpu.look(info)))
@@ -173,7 +176,7 @@ def _prepare(flavour: str | None, port: int | None) -> tuple[dict[str, Any], gpu
     if setting("ARENA_LAB_IMAGE"):
         _fetch(setting("ARENA_LAB_IMAGE"))
     else:
-        image.build()
+        image.build(cache=cache)
     token()
     image.give_to_owner(STATE, *STATE.iterdir())
     write_env(settings(info, verdict, chosen))
@@ -417,6 +420,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("shell", help="open a shell in the running lab")
     building = commands.add_parser("build", help="build the image, and write .env")
     building.add_argument("--tag", help="with the course inside, for a class, under this name")
+    building.add_argument(
+        "--no-cache", dest="cache", action="store_false", help="take no step of an earlier build"
+    )
     packing = commands.add_parser("bundle", help="write all that a machine offline needs")
     packing.add_argument("path", nargs="?", type=Path, default=Path(bundle.NAME))
     packing.add_argument(

@@ -204,9 +204,27 @@ def _specifications(docker: dict[str, Any]) -> Iterable[str]:
 
 
 def parse_info(text: str) -> dict[str, Any]:
-    """Read `docker info --format '{{json .}}'`; an answer that is none gives nothing."""
+    """Read `docker info --format '{{json .}}'`; an answer that is none gives nothing.
+
+    Where docker is Podman, what it says is given under Docker's names.
+    """
     try:
         info = json.loads(text)
     except ValueError:
         return {}
-    return info if isinstance(info, dict) else {}
+    if not isinstance(info, dict):
+        return {}
+    return _of_podman(info) if "host" in info else info
+
+
+def _of_podman(info: dict[str, Any]) -> dict[str, Any]:
+    host = info["host"]
+    is_rootless = (host.get("security") or {}).get("rootless")
+    return {
+        "ServerVersion": (info.get("version") or {}).get("Version", ""),
+        "MemTotal": host.get("memTotal"),
+        "MemoryLimit": "memory" in (host.get("cgroupControllers") or []),
+        "CgroupVersion": str(host.get("cgroupVersion", "")).lstrip("v"),
+        "SecurityOptions": ["name=rootless"] if is_rootless else [],
+        "DockerRootDir": (info.get("store") or {}).get("graphRoot", ""),
+    }

@@ -8,3 +8,6 @@ WEIGHTS = "https://download.pytorch.org/models/"
 HUB = "https://huggingface.co"
 
 DATA = {"MNIST": MNIST, "CIFAR-10": CIFAR, "ResNet34": WEIGHTS, "CelebA": HUB}
+
+# Asked by `./inv audit` alone.
+ADVISORIES = "https://api.osv.dev/v1/query"

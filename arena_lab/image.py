@@ -56,7 +56,7 @@ _CAUSES = {
 }
 
 
-def build(tag: str | None = None) -> None:
+def build(tag: str | None = None, *, cache: bool = True) -> None:
     """Build the image; what the build says goes into .lab/build.log.
 
     pip's settings of this machine (index, certificate) reach it as secrets: no layer keeps them.
@@ -64,12 +64,14 @@ def build(tag: str | None = None) -> None:
     Args:
         tag: A name for an image with the course inside, for a class; by default the one without,
             which runs with this checkout.
+        cache: Take the steps that an earlier build made.
 
     Raises:
         LabError: The disk is too full, or the build failed.
     """
     check_disk(docker_info(), tag or IMAGE)
-    make(tag or IMAGE, *(() if tag else ("--target=environment",)))
+    target = () if tag else ("--target=environment",)
+    make(tag or IMAGE, *target, *(() if cache else ("--no-cache",)))
 
 
 def make(tag: str, *options: str) -> None:
@@ -127,8 +129,10 @@ def engine(said: gpu.Output) -> dict[str, Any]:
     """
     if said.status == 127:
         raise LabError("Docker is not installed: https://docs.docker.com/get-started/get-docker/")
-    info = gpu.parse_info(next((row for row in said.text.splitlines() if row[:1] == "{"), ""))
-    rest = "\n".join(row for row in said.text.splitlines() if row[:1] != "{")
+    # Docker's is one line, Podman's many; what went wrong may stand around it.
+    answer = re.search(r"^\{.*\}$", said.text, re.M | re.S)
+    info = gpu.parse_info(answer[0] if answer else "")
+    rest = said.text.replace(answer[0], "") if answer else said.text
     problem = "\n".join(info.get("ServerErrors") or ([rest] if said.status else []))
     if "permission denied" in problem.lower():
         raise LabError(

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from arena_lab import memory as available
 from arena_lab.machine import FAIL, PASS, WARN, Finding
 from arena_lab.paths import ROOT, STATE
 
@@ -100,15 +101,10 @@ def _plain(name: str) -> str:
 
 def memory() -> str:
     """Whether a runaway cell is stopped before the machine is full."""
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError):
-            limit = Path(path).read_text().strip()
-            break
-    else:
-        limit = "max"
-    if limit == "max" or int(limit) > 1 << 50:
+    limit = available.limit()
+    if limit is None:
         raise _Unfit("no limit: a runaway cell may take all of the machine's", _UP, WARN)
-    gb = int(limit) / 2**30
+    gb = limit / 2**30
     if gb < _LEAST_MEMORY_GB:
         raise _Unfit(f"{gb:.1f} GB is little for torch", "ARENA_LAB_MEMORY=8g in .env", WARN)
     return f"{gb:.0f} GB at most"

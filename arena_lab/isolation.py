@@ -100,17 +100,6 @@ def one_thread() -> None:
         os.environ.setdefault(name, "1")
 
 
-def available_memory() -> int:
-    """Give the bytes that a machine or its container has left, as far as they can be told."""
-    import psutil
-
-    free = psutil.virtual_memory().available
-    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError), open(name) as file:
-            free = min(free, int(file.read()))
-    return free
-
-
 def _begin(enter: Callable[[], None], job: Job, _: Pipes) -> Job:
     enter()
     return job

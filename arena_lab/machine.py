@@ -261,11 +261,12 @@ def _engine(machine: Machine) -> Finding:
         if not mend:
             reason, _, mend = str(error).partition(": ")
         return Finding("Docker", WARN if needed else FAIL, reason, mend)
-    if "podman" in machine.version.text.lower():
+    if _is_podman(machine):
         return Finding(
             "Docker",
             WARN,
-            "docker is Podman here, whose builder drops the health check",
+            f"docker is Podman {info.get('ServerVersion', '')} here, whose builder drops the"
+            " health check",
             "export BUILDAH_FORMAT=docker",
         )
     version = str(info.get("ServerVersion", ""))
@@ -294,7 +295,7 @@ def _compose(machine: Machine) -> Finding | None:
 
 
 def _builder(machine: Machine) -> Finding | None:
-    if machine.docker.status:
+    if machine.docker.status or _is_podman(machine):
         return None
     if machine.buildx.status:
         return Finding(
@@ -304,12 +305,12 @@ def _builder(machine: Machine) -> Finding | None:
 
 
 def _limits(machine: Machine) -> Finding | None:
-    if machine.docker.status:
+    try:
+        info = image.engine(machine.docker)
+    except LabError:
         return None
-    info = gpu.parse_info(machine.docker.text)
     version = str(info.get("CgroupVersion", ""))
-    missing = [text for text in info.get("Warnings") or [] if "memory limit" in text.lower()]
-    if missing or (_is_rootless(info) and version == "1"):
+    if info.get("MemoryLimit") is False:
         return Finding(
             "limits",
             WARN,
@@ -411,6 +412,10 @@ def _clock(machine: Machine) -> Finding | None:
 
 def _is_wsl(machine: Machine) -> bool:
     return "microsoft" in machine.kernel.lower()
+
+
+def _is_podman(machine: Machine) -> bool:
+    return "podman" in machine.version.text.lower()
 
 
 def _is_rootless(info: Mapping[str, object]) -> bool:

@@ -73,50 +73,80 @@ def copy_checkout(folder: Path) -> None:
             shutil.copy2(ROOT / name, folder / name)
 
 
+class Kernel:
+    """A kernel of a running lab, spoken to as a notebook does."""
+
+    def __init__(self, port: int, token: str, base: str = "") -> None:
+        """Start one.
+
+        Args:
+            port: Where the lab is published.
+            token: Opens it.
+            base: The path below which it is, in a class.
+        """
+        self._port, self._path = port, f"{base}/api/kernels"
+        self._headers = {"Authorization": f"token {token}"}
+        self.id: str = json.loads(self._ask("POST", "", {"name": "python3"}))["id"]
+
+    def open(self, session: str) -> websocket.WebSocket:
+        """Open a socket, as a page does; a page that was cut off comes back as the same session."""
+        return websocket.create_connection(
+            f"ws://127.0.0.1:{self._port}{self._path}/{self.id}/channels?session_id={session}",
+            header=self._headers,
+            timeout=_PATIENCE_S,
+        )
+
+    def send(self, page: websocket.WebSocket, session: str, code: str) -> str:
+        """Send a cell, and give the number by which its answers name it."""
+        header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": session}
+        message = {
+            "header": {**header, "username": "", "version": "5.3", "date": ""},
+            "parent_header": {},
+            "metadata": {},
+            "content": {
+                "code": code, "silent": False, "store_history": False, "allow_stdin": False,
+            },
+            "channel": "shell",
+        }  # fmt: skip
+        page.send(json.dumps(message))
+        return header["msg_id"]
+
+    def run(self, code: str) -> str:
+        """Run a cell on a page of its own, and give what it printed."""
+        session = uuid.uuid4().hex
+        page = self.open(session)
+        printed = "".join(printed_by(page, self.send(page, session, code)))
+        page.close()
+        return printed.strip()
+
+    def end(self) -> None:
+        """End it, and forget its variables."""
+        self._ask("DELETE", f"/{self.id}")
+
+    def _ask(self, method: str, path: str, body: object = None) -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE_S)
+        connection.request(method, self._path + path, json.dumps(body), self._headers)
+        return connection.getresponse().read()
+
+
 def run_cell(port: int, token: str, code: str, base: str = "") -> str:
-    """Run code in a new kernel, as a notebook does, and give what it printed.
-
-    Args:
-        base: The path below which the server is, in a class.
-    """
-    headers = {"Authorization": f"token {token}"}
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
-    connection.request("POST", f"{base}/api/kernels", json.dumps({"name": "python3"}), headers)
-    kernel = json.loads(connection.getresponse().read())["id"]
-    # A proxy ends one that is not used for some seconds.
-    connection.close()
-    session = uuid.uuid4().hex
-    stream = websocket.create_connection(
-        f"ws://127.0.0.1:{port}{base}/api/kernels/{kernel}/channels?session_id={session}",
-        header=headers,
-        timeout=_PATIENCE_S,
-    )
-    asked = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": session}
-    message = {
-        "header": {**asked, "username": "", "version": "5.3", "date": ""},
-        "parent_header": {},
-        "metadata": {},
-        "content": {"code": code, "silent": False, "store_history": False, "allow_stdin": False},
-        "channel": "shell",
-    }
-    stream.send(json.dumps(message))
-    printed = "".join(_printed(stream, asked["msg_id"]))
-    stream.close()
-    connection.request("DELETE", f"{base}/api/kernels/{kernel}", headers=headers)
-    connection.getresponse().read()
-    return printed.strip()
+    """Run code in a new kernel, as a notebook does, and give what it printed."""
+    kernel = Kernel(port, token, base)
+    printed = kernel.run(code)
+    kernel.end()
+    return printed
 
 
-def _printed(stream: websocket.WebSocket, asked: str) -> Iterator[str]:
-    """Give what a kernel says until it is idle; its reply may overtake what was printed."""
+def printed_by(page: websocket.WebSocket, cell: str) -> Iterator[str]:
+    """Give what a cell prints until its kernel is idle; a reply may overtake what was printed."""
     while True:
-        answer = json.loads(stream.recv())
+        answer = json.loads(page.recv())
         content = answer.get("content", {})
         state = content.get("execution_state") if answer["msg_type"] == "status" else None
         if state == "restarting":
             yield "the kernel died"
             return
-        if answer["parent_header"].get("msg_id") != asked:
+        if answer["parent_header"].get("msg_id") != cell:
             continue
         if answer["msg_type"] == "stream":
             yield content["text"]
@@ -211,17 +241,13 @@ def built(folder: Path, change: Callable[[int], None]) -> float:
     return statistics.median(seconds)
 
 
-def course_layers() -> int:
-    """Give the bytes of the layers that hold the course."""
+def course_layer() -> int:
+    """Give the bytes of the layer that holds the course."""
     lines = run(
         ROOT, "docker", "history", "--human=false", "--no-trunc", "--format={{json .}}", _TAG
     )
     layers = map(json.loads, lines.splitlines())
-    return sum(
-        int(layer["Size"])
-        for layer in layers
-        if re.search(r"COPY --chown|invoke starters", layer["CreatedBy"])
-    )
+    return sum(int(layer["Size"]) for layer in layers if "COPY --chown" in layer["CreatedBy"])
 
 
 def rebuilds(folder: Path) -> list[Row]:
@@ -240,7 +266,7 @@ def rebuilds(folder: Path) -> list[Row]:
 
     run(folder, "./inv", "build", "--tag", _TAG)
     text = built(folder, write)
-    size = course_layers()
+    size = course_layer()
     packages = built(folder, drop)
     run(folder, "docker", "image", "rm", _TAG)
     return [

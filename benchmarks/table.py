@@ -34,14 +34,17 @@ def show(title: str, rows: Sequence[Row]) -> None:
 
 
 def machine() -> str:
-    """Describe the machine in one line: processor, cores, memory, system, Python."""
+    """Describe the machine in one line: processor, cores, memory, system, Python, GPU."""
     import psutil
 
+    from arena_lab import gpu
+
     memory = psutil.virtual_memory().total / 2**30
+    card = gpu.first(gpu.look({}).gpus.text)
     return (
         f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
         f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    )
+    ) + (f", {card[0]} with driver {card[1]}" if card else "")
 
 
 def median_seconds(run: Callable[[], object], n: int) -> float:

@@ -423,6 +423,7 @@ def settings_read() -> set[str]:
     # What is written after a dollar, and what is handed through without a value.
     named = set(re.findall(r"\$\{(\w+)", text)) | set(re.findall(r"^ +([A-Z_]+):$", text, re.M))
     named |= set(re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(), re.M))
+    named -= {"PYTHONHASHSEED", "SOURCE_DATE_EPOCH"}  # the same for everybody
     # The path inside of the container follows from ARENA_LAB_CA; indexes are secrets of the builds.
     secrets = {"ARENA_LAB_CA", "PIP_INDEX_URL", "NPM_CONFIG_REGISTRY"}
     return (named - {"ARENA_LAB_CA_INSIDE"}) | secrets

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from arena_lab import doctor, gpu, inside, machine
+from arena_lab import compose, doctor, gpu, image, inside, machine
 from arena_lab.gpu import Output
 from arena_lab.machine import FAIL, PASS, WARN, Finding, Machine
 from arena_lab.paths import ROOT
@@ -26,6 +26,7 @@ INFO = {
     "MemTotal": 16 << 30,
     "CgroupVersion": "2",
     "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"],
+    "MemoryLimit": True,
     "Warnings": None,
 }
 GOOD = Machine(
@@ -39,14 +40,6 @@ GOOD = Machine(
     skew_s=0.4,
     docker_free_gb=80.0,
     token_mode=0o600,
-)
-NOT_RUNNING = (
-    '{"ID":"","Containers":0,"ServerErrors":["Cannot connect to the Docker daemon at '
-    'unix:///var/run/docker.sock. Is the docker daemon running?"],"ClientInfo":{"Debug":false}}'
-)
-NOT_ALLOWED = (
-    '{"ServerErrors":["permission denied while trying to connect to the Docker daemon socket at '
-    'unix:///var/run/docker.sock: dial unix /var/run/docker.sock: connect: permission denied"]}'
 )
 
 
@@ -105,20 +98,8 @@ CASES: dict[str, tuple[str, dict[str, object], str, str, str]] = {
     ),
     "an open token": ("token", {"token_mode": 0o644}, WARN, "mode 644", "chmod 600"),
     "no Docker": ("Docker", {"docker": NONE}, WARN, "not installed", "https://docs.docker.com"),
-    "Docker that does not run": (
-        "Docker", {"docker": Output(0, NOT_RUNNING)}, WARN, "does not run", "systemctl start",
-    ),
-    "Docker that is for others": (
-        "Docker", {"docker": Output(0, NOT_ALLOWED)}, WARN, "may not use", "usermod -aG docker",
-    ),
-    "Podman": (
-        "Docker", {"version": Output(0, "podman version 4.3.1")}, WARN, "Podman", "BUILDAH_FORMAT",
-    ),
     "an old Docker": (
         "Docker", {"docker": info(ServerVersion="20.10.24")}, WARN, "20.10", "update",
-    ),
-    "rootless": (
-        "Docker", {"docker": info(SecurityOptions=["name=rootless"])}, PASS, "rootless", "",
     ),
     "no Compose": ("Compose", {"compose": NONE}, WARN, "not there", "docker-compose-plugin"),
     "the old Compose": (
@@ -131,14 +112,9 @@ CASES: dict[str, tuple[str, dict[str, object], str, str, str]] = {
         {"buildx": Output(1, "docker: 'buildx' is not a docker command.")},
         WARN, "not there", "docker-buildx-plugin",
     ),
-    "no limits under cgroup 1": (
-        "limits",
-        {"docker": info(CgroupVersion="1", SecurityOptions=["name=rootless"])},
-        WARN, "cannot limit memory (cgroup 1)", "unified_cgroup_hierarchy",
-    ),
     "an engine without the memory controller": (
         "limits",
-        {"docker": info(Warnings=["WARNING: No memory limit support"])},
+        {"docker": info(MemoryLimit=False)},
         WARN, "cannot limit memory", "unified_cgroup_hierarchy",
     ),
     "a small Docker Desktop": (
@@ -193,6 +169,58 @@ def test_each_fault_is_told_with_what_mends_it(
     assert mend in finding.mend
     assert status in (PASS, FAIL) or finding.mend or name == "memory"
     assert "\n" not in finding.reason + finding.mend
+
+
+ENGINES = Path(__file__).parent / "fixtures" / "docker"
+
+
+def engine(name: str) -> dict[str, Output]:
+    """Give what a recorded engine's tools said, as `machine.look` keeps it."""
+    status = json.loads((ENGINES / name / "status.json").read_text())
+    said = {kind: (ENGINES / name / f"{kind}.txt").read_text() for kind in status}
+    outputs = {kind: Output(status[kind], said[kind]) for kind in status}
+    return {"docker": outputs.pop("info"), **outputs}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "check", "status", "reason", "mend"),
+    [
+        ("cgroup_1", "Docker", PASS, "version 26.1.5+dfsg1", ""),
+        ("cgroup_1", "Compose", PASS, "version 2.26.1", ""),
+        ("cgroup_1", "builder", PASS, "buildx 0.13.1", ""),
+        ("cgroup_1", "limits", PASS, "24 GB of memory for Docker, cgroup 1", ""),
+        ("rootless", "Docker", PASS, "version 26.1.5+dfsg1, rootless", ""),
+        ("rootless", "limits", WARN, "cannot limit memory (cgroup 1)", "unified_cgroup_hierarchy"),
+        ("not_running", "Docker", WARN, "does not run", "systemctl start docker"),
+        ("not_running", "limits", None, "", ""),
+        ("not_allowed", "Docker", WARN, "may not use Docker", "usermod -aG docker"),
+        ("podman", "Docker", WARN, "docker is Podman 4.3.1 here", "BUILDAH_FORMAT=docker"),
+        ("podman", "Compose", WARN, "not there", "apt install"),
+        ("podman", "builder", None, "", ""),
+        ("podman", "limits", PASS, "24 GB of memory for Docker, cgroup 1", ""),
+        ("podman_rootless", "limits", WARN, "cannot limit memory (cgroup 1)", "unified_cgroup"),
+    ],
+)
+def test_recorded_engine_is_judged(
+    recorded: str, check: str, status: str | None, reason: str, mend: str
+) -> None:
+    changed = dataclasses.replace(GOOD, **engine(recorded))  # type: ignore[arg-type]
+    finding = {f.name: f for f in machine.examine(changed)}.get(check)
+    assert (finding.status if finding else None) == status
+    if finding:
+        assert reason in finding.reason
+        assert mend in finding.mend
+
+
+@pytest.mark.parametrize(
+    ("recorded", "user"), [("rootless", 0), ("podman_rootless", 0), ("podman", None)]
+)
+def test_rootless_engine_runs_the_lab_as_its_own_root(recorded: str, user: int | None) -> None:
+    info = image.engine(engine(recorded)["docker"])
+    chosen = compose.settings(info, gpu.Verdict("cpu", ""), 8888)
+    owner = image.owner()[0] if user is None else user
+    assert chosen["ARENA_LAB_UID"] == str(owner)
+    assert chosen["ARENA_LAB_MEMORY"] == f"{24105 * 3 // 4}m"
 
 
 def evidence(name: str) -> gpu.Evidence:

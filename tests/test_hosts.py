@@ -13,7 +13,9 @@ CODE = ("*.py", "*.js", "*.yml", "*.toml", "inv", "*Dockerfile", "container/*", 
 TEXT = (":!tests", ":!*/pages/*", ":!docs")
 
 FETCHED = {
-    "arena_lab/hosts.py": {url.split("/")[2] for url in [hosts.PACKAGES, *hosts.DATA.values()]},
+    "arena_lab/hosts.py": {
+        url.split("/")[2] for url in [hosts.PACKAGES, *hosts.DATA.values(), hosts.ADVISORIES]
+    },
     # APT_MIRROR
     "Dockerfile": {"deb.debian.org"},
     "deploy/server/Dockerfile": {"deb.debian.org"},

@@ -212,6 +212,36 @@ def test_saving_an_edit_changes_that_and_nothing_else(lab: Any) -> None:
     assert (lab.root / path).read_text() == before + "    # mine\n"
 
 
+SAVE = """
+import asyncio, resource, signal, sys
+from arena_lab.jupyter.contents import Contents
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # ends this process, as a power cut would
+resource.setrlimit(resource.RLIMIT_FSIZE, (7000, 7000))
+model = {"type": "file", "format": "text", "content": "# new\\n" * 1000}
+asyncio.run(Contents(root_dir=sys.argv[1]).save(model, "answers.py"))
+"""
+
+
+@pytest.mark.slow
+def test_power_cut_in_the_middle_of_a_save_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "answers.py").write_text("# old\n" * 1000)
+    done = subprocess.run([sys.executable, "-c", SAVE, str(tmp_path)], cwd=ROOT)
+    assert done.returncode == -signal.SIGXFSZ
+    assert (tmp_path / "answers.py").read_text() == "# old\n" * 1000
+
+
+@pytest.mark.slow
+def test_save_through_a_link_leaves_the_link(lab: Any) -> None:
+    folder = lab.root / Path(ANSWERS).parent
+    (folder / "real.py").write_text("# old\n")
+    (folder / "link.py").symlink_to("real.py")
+    path = ANSWERS.replace("answers.py", "link.py")
+    body = {"type": "file", "format": "text", "content": "# new\n"}
+    assert ask(lab, f"/api/contents/{path}", method="PUT", body=body)[0] == 200
+    assert (folder / "link.py").is_symlink()
+    assert (folder / "real.py").read_text() == "# new\n"
+
+
 @pytest.mark.slow
 def test_a_module_reads_as_text_too(lab: Any) -> None:
     path = ANSWERS.replace("answers.py", "utils.py")

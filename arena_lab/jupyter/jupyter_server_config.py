@@ -25,6 +25,7 @@ c.ServerApp.answer_yes = True
 # Other users of the machine can reach a kernel's ports.
 c.KernelManager.transport_encryption = "auto"
 c.ServerApp.contents_manager_class = "arena_lab.jupyter.contents.Contents"
+c.ServerApp.kernel_websocket_connection_class = "arena_lab.jupyter.kernels.Connection"
 c.FileContentsManager.preferred_dir = str(home().parent.parent / "exercises")
 
 c.LabApp.app_settings_dir = str(HERE / "settings")

@@ -158,12 +158,12 @@ class Checkout:
 @pytest.fixture(scope="session")
 def make_checkout(
     engine: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[int], Checkout]]:
+) -> Iterator[Callable[..., Checkout]]:
     """Copy the project for a user; what was started there is stopped in the end."""
     made: list[Checkout] = []
 
-    def make(user: int) -> Checkout:
-        folder = tmp_path_factory.mktemp("arena")
+    def make(user: int, folder: Path | None = None) -> Checkout:
+        folder = folder or tmp_path_factory.mktemp("arena")
         copy_checkout(folder)
         if os.getuid() == 0:  # Only root can give files away.
             subprocess.run(["chown", "-R", f"{user}:{user}", folder], check=True)
@@ -176,7 +176,7 @@ def make_checkout(
 
 
 @pytest.fixture(scope="session")
-def image_name(make_checkout: Callable[[int], Checkout]) -> str:
+def image_name(make_checkout: Callable[..., Checkout]) -> str:
     """The image that Compose runs, built by ./inv build."""
     done = make_checkout(STRANGER).inv("build")
     assert done.returncode == 0, done.stderr
@@ -184,7 +184,7 @@ def image_name(make_checkout: Callable[[int], Checkout]) -> str:
 
 
 @pytest.fixture(scope="session")
-def checkout(make_checkout: Callable[[int], Checkout], image_name: str) -> Checkout:
+def checkout(make_checkout: Callable[..., Checkout], image_name: str) -> Checkout:
     """A stranger's checkout, whose lab many tests share."""
     return make_checkout(STRANGER)
 
@@ -214,7 +214,7 @@ def wait_for_lab() -> Callable[[int, Path], Lab]:
 
 
 @pytest.fixture
-def another(make_checkout: Callable[[int], Checkout], image_name: str) -> Iterator[Checkout]:
+def another(make_checkout: Callable[..., Checkout], image_name: str) -> Iterator[Checkout]:
     """A stranger's checkout for one test alone."""
     made = make_checkout(STRANGER)
     yield made

@@ -1,0 +1,71 @@
+"""How much memory the container may take, and whether it ran out, by what the kernel says."""
+
+from pathlib import Path
+
+import pytest
+
+from arena_lab import memory
+
+
+@pytest.fixture
+def cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty /sys/fs/cgroup, on a machine that ended five processes for want of memory."""
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "vmstat").write_text("nr_free_pages 12\noom_kill 5\nswap_ra 0\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_VMSTAT", tmp_path / "vmstat")
+    return tmp_path
+
+
+def version_2(cgroup: Path, limit: str) -> None:
+    (cgroup / "memory.max").write_text(f"{limit}\n")
+    events = "low 0\nhigh 0\nmax 917\noom 2\noom_kill 2\noom_group_kill 0\n"
+    (cgroup / "memory.events").write_text(events)
+
+
+def version_1(cgroup: Path, limit: str) -> None:
+    (cgroup / "memory" / "memory.limit_in_bytes").write_text(f"{limit}\n")
+    control = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"
+    (cgroup / "memory" / "memory.oom_control").write_text(control)
+
+
+def test_version_2_of_control_groups_is_read(cgroup: Path) -> None:
+    version_2(cgroup, "8589934592")
+    assert (memory.limit(), memory.kills()) == (8 << 30, 2)
+
+
+def test_version_1_of_control_groups_is_read(cgroup: Path) -> None:
+    version_1(cgroup, "838860800")
+    assert (memory.limit(), memory.kills()) == (800 << 20, 3)
+
+
+@pytest.mark.parametrize(
+    ("write", "no_limit"),
+    [(version_2, "max"), (version_1, "9223372036854771712")],
+    ids=["version 2", "version 1"],
+)
+def test_without_a_limit_the_machine_is_asked(cgroup: Path, write, no_limit: str) -> None:
+    write(cgroup, no_limit)
+    assert (memory.limit(), memory.kills()) == (None, 5)
+
+
+def test_machine_without_control_groups_has_no_limit(cgroup: Path) -> None:
+    (cgroup / "vmstat").unlink()
+    assert (memory.limit(), memory.kills()) == (None, 0)
+
+
+def test_container_cannot_have_more_left_than_its_limit(cgroup: Path) -> None:
+    version_2(cgroup, "1048576")
+    assert memory.available() == 1 << 20
+
+
+def test_story_names_the_limit_and_what_raises_it(cgroup: Path) -> None:
+    version_2(cgroup, "8589934592")
+    assert "which is 8.0 GB." in memory.story("The kernel")
+    assert "ARENA_LAB_MEMORY=" in memory.story("The kernel")
+
+
+def test_story_of_a_machine_without_a_limit_speaks_of_the_machine(cgroup: Path) -> None:
+    assert memory.story("The kernel").startswith(
+        "The kernel was ended: this machine ran out of memory."
+    )
