@@ -1,4 +1,4 @@
-"""A class on one server: `python3 -m arena_lab.classroom up|down|status|add|reset|collect`.
+"""A class on one server: `python3 -m arena_lab.classroom up|build|down|status|add|reset|collect`.
 
 Runs on the host before there is an environment, so: standard library only, Python 3.9 or later.
 The hub and its proxy are Compose's (deploy/server); the learners' containers are the hub's.
@@ -54,6 +54,17 @@ def up() -> None:
         print("Passwords cross the network in the open: set a certificate (docs/class.md).")
     print(f"{len(known)} may log in. Each sets a password at the first login.")
     print(url, flush=True)
+
+
+def build() -> None:
+    """Build the images, for a registry from which another machine or a cluster takes them.
+
+    Raises:
+        LabError: Docker is missing or refuses, or a build failed.
+    """
+    image.docker_info()
+    _build()
+    print(f"{_LEARNER} is what learners run, {_HUB} the hub and its proxy.")
 
 
 def down() -> None:
@@ -278,6 +289,7 @@ def _answers(settings: class_settings.Settings) -> bool:
 
 _COMMANDS: Mapping[str, Callable[..., None]] = {
     "up": up,
+    "build": build,
     "down": down,
     "status": status,
     "add": add,
@@ -291,6 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="./inv class", description="A class on this server.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="build the images, start the hub, and print its address")
+    commands.add_parser("build", help="only build the images")
     commands.add_parser("down", help="stop the hub and the learners' servers; files stay")
     commands.add_parser("status", help="who works, and with how much memory")
     adding = commands.add_parser("add", help="let somebody in")

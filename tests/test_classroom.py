@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from arena_lab import accounts, class_settings, collecting
+from arena_lab import accounts, class_settings, collecting, update
 from arena_lab.errors import LabError
 from arena_lab.jupyter import hub_server
 from arena_lab.paths import ROOT
@@ -378,6 +379,23 @@ def test_update_that_fails_is_tried_again_at_the_next_start(folders, monkeypatch
     with pytest.raises(LabError):
         hub_server.bring_up(course, "two")
     assert (mine / ".lab" / "course").read_text() == "one"
+
+
+def test_volume_that_is_empty_gets_the_course(tmp_path, monkeypatch):
+    empty = tmp_path / "lab"
+    (empty / "lost+found").mkdir(parents=True)
+    course = tmp_path / "course"
+    for name in ("arena_lab", "chapter0_fundamentals"):
+        ignored = shutil.ignore_patterns("__pycache__", ".lab")
+        shutil.copytree(ROOT / name, course / name, ignore=ignored)
+    for name in (hub_server, update):
+        monkeypatch.setattr(name, "STATE", empty / ".lab")
+    monkeypatch.setattr(hub_server, "ROOT", empty)
+    hub_server.bring_up(course, "one")
+    answers = "chapter0_fundamentals/exercises/part4_backprop/answers.py"
+    assert (empty / answers).read_bytes() == (course / answers).read_bytes()
+    assert set(update.course_files(course)) <= set(update.course_files(empty))
+    assert (empty / ".lab" / "course").read_text() == "one"
 
 
 # Locks

@@ -46,6 +46,7 @@ def bring_up(course: Path, version: str) -> None:
     known = stamp.read_text(encoding="utf-8") if stamp.is_file() else ""
     if known != version:
         update(ROOT, str(course), check=False)
+        stamp.parent.mkdir(exist_ok=True)  # a cluster's volume begins empty
         write_atomically(stamp, version)
         return
     for name in course_files(course):
