@@ -173,16 +173,18 @@ class Call:
     def __init__(self, function: Callable, args: tuple, kwargs: dict[str, Any]) -> None:
         __tracebackhide__ = True
         self.name = getattr(function, "__name__", type(function).__name__)
-        self.text = text_of_call(self.name, function, args, kwargs)
+        self._made_of = function, args, kwargs
         before = [_snapshot(arg) for arg in (*args, *kwargs.values())]
         try:
             self.value = function(*args, **kwargs)
         except Exception as error:
             error.add_note(f"{CALL}{self.text}")
             raise
-        names = parameter_names(function, args, kwargs)
-        for name, arg, copy in zip(names, (*args, *kwargs.values()), before, strict=True):
+        for i, (arg, copy) in enumerate(zip((*args, *kwargs.values()), before, strict=True)):
             if copy is not None and not same_values(as_array(arg), copy):
+                name = parameter_names(function, args, kwargs)[i]
+                given = [a if c is None else c for a, c in zip(args, before, strict=False)]
+                self._made_of = function, tuple(given), kwargs
                 raise WrongAnswer(
                     f"{self.name} changed its argument {name} in place; work on a copy or build "
                     "a new array",
@@ -190,6 +192,11 @@ class Call:
                     ("was", describe(copy)),
                     ("is now", describe(arg)),
                 )
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The call as it is written; made where it is shown, for most calls never fail."""
+        return text_of_call(self.name, *self._made_of)
 
     def gives(
         self,
@@ -204,7 +211,7 @@ class Call:
         """Fail unless the call gave `expected`; see `expect`."""
         __tracebackhide__ = True
         compared = _Compared(self.value, expected, Tolerance(rtol, atol, dtype), mistakes, returns)
-        compared.demand(self.name, ("called", self.text))
+        compared.demand(self.name, self)
         return self
 
 
@@ -252,7 +259,7 @@ class _Compared:
     mistakes: Mapping[str, Any] | None
     returns: type | None
 
-    def demand(self, name: str, *source: tuple[str, str]) -> None:
+    def demand(self, name: str, source: Call | None = None) -> None:
         """Fail with the mistake and both values where they differ."""
         __tracebackhide__ = True
         found = difference(self.actual, self.expected, self.within)
@@ -263,7 +270,7 @@ class _Compared:
             return
         at = found.at if found else None
         details = [
-            *source,
+            *([("called", source.text)] if source else []),
             ("returned" if source else "is", describe(self.actual, at)),
             ("expected", describe(self.expected, at)),
         ]
@@ -330,7 +337,6 @@ def raises(
     kinds = expected if isinstance(expected, tuple) else (expected,)
     wanted = " or ".join(kind.__name__ for kind in kinds)
     name = getattr(function, "__name__", type(function).__name__)
-    text = text_of_call(name, function, args, kwargs)
     try:
         value = function(*args, **kwargs)
     except kinds as error:
@@ -344,11 +350,13 @@ def raises(
         other = f"{type(error).__name__}: {error}"
         raise WrongAnswer(
             f"{name} must raise {wanted}, not {type(error).__name__}: {because}",
-            ("called", text),
+            ("called", text_of_call(name, function, args, kwargs)),
             ("raised", other),
         ).with_traceback(error.__traceback__) from None
     raise WrongAnswer(
-        f"{name} must raise {wanted}: {because}", ("called", text), ("returned", describe(value))
+        f"{name} must raise {wanted}: {because}",
+        ("called", text_of_call(name, function, args, kwargs)),
+        ("returned", describe(value)),
     )
 
 
