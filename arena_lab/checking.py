@@ -10,9 +10,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from arena_lab import cells, checks, isolation, trial
@@ -77,6 +78,20 @@ class Check:
         return [p.name for p in takes if p.default is p.empty]
 
 
+@dataclass(frozen=True)
+class Foreign:
+    """Answers of somebody else: where they lie, and how what runs them is shut in.
+
+    Nothing of the section is read again for them, for in there our solutions are out of reach.
+    """
+
+    path: Path
+    stubs: Mapping[str, str | None]
+    checks: Sequence[Check]
+    memory: int
+    enter: Callable[[], None]
+
+
 def prepare(section: Section) -> None:
     """Import what the tests and the answers of a section use, before the first check."""
     find_checks(section)
@@ -93,7 +108,18 @@ def find_checks(section: Section) -> list[Check]:
     if not section.tests.exists():
         raise LabError(f"{section.tests} is missing; `git checkout -- {section.tests}` restores it")
     make_importable(section)
-    module = importlib.import_module(f"{section.package}.tests")
+    # A teacher's own stand in files beside ours: tests_*.py.
+    names = ["tests", *sorted(path.stem for path in section.folder.glob("tests_*.py"))]
+    modules = [importlib.import_module(f"{section.package}.{name}") for name in names]
+    return [check for module in modules for check in checks_in(module, section)]
+
+
+def checks_in(module: ModuleType, section: Section) -> list[Check]:
+    """Give the tests that a module defines, in the order of the file.
+
+    Raises:
+        LabError: A test belongs to no exercise of the page.
+    """
     return [
         Check(
             name, section.find(function.check_info.exercise), function, function.check_info.timeout
@@ -109,6 +135,7 @@ def run(
     *,
     solutions: bool = False,
     interrupted: Callable[[], bool] = lambda: False,
+    foreign: Foreign | None = None,
 ) -> Iterator[Verdict]:
     """Check answers and give each exercise's verdict, in the order of the page.
 
@@ -117,16 +144,20 @@ def run(
         exercises: Which of its exercises; all by default.
         solutions: Check our `solutions.py` instead of the learner's `answers.py`.
         interrupted: Once it says yes, what runs is ended, and no more verdicts come.
+        foreign: Check these answers instead, after `prepare`, one test at a time.
 
     Raises:
         LabError: The file with the answers is missing or cannot be read.
     """
-    path = section.solutions if solutions else section.answers
+    path = section.solutions if solutions else foreign.path if foreign else section.answers
     _require_file(section, path)
     wanted = list(exercises or section.exercises)
-    unwritten = set() if solutions else not_started(section)
-    all_checks = find_checks(section)
-    _import_what_answers_use(section)
+    unwritten = set()
+    if not solutions:
+        unwritten = not_started(section, path, foreign.stubs if foreign else None)
+    all_checks = foreign.checks if foreign else find_checks(section)
+    if not foreign:
+        _import_what_answers_use(section)
     compiled(path, read_source(path))  # once here instead of in every child
     checks.by_hand = False
     module_name = f"{section.package}.{path.stem}"
@@ -137,9 +168,10 @@ def run(
         if not set(e.names) <= unwritten
     ]
     done: dict[str, list[TestVerdict]] = {e.name: [] for e in wanted}
-    children = isolation.run_all(
-        jobs, workers=_workers(), memory=_memory(), interrupted=interrupted
-    )
+    shut_in: dict[str, Any] = {"workers": _workers(), "memory": _memory()}
+    if foreign:
+        shut_in = {"workers": 1, "memory": foreign.memory, "enter": foreign.enter}
+    children = isolation.run_all(jobs, interrupted=interrupted, **shut_in)
     with contextlib.closing(children) as outcomes:
         for exercise in wanted:
             mine = done[exercise.name]
@@ -160,14 +192,27 @@ def _step(check: Check, path: Path, module_name: str) -> isolation.Step:
     return isolation.Step(functools.partial(trial.run, check, path, module_name), check.timeout)
 
 
-def not_started(section: Section) -> set[str]:
-    """Give the names that stand in `answers.py` as the starter has them, or do not stand there."""
+def not_started(
+    section: Section, path: Path | None = None, stubs: Mapping[str, str | None] | None = None
+) -> set[str]:
+    """Give the names that stand in the answers as the starter has them, or do not stand there.
+
+    Args:
+        section: The section.
+        path: The answers; by default its `answers.py`.
+        stubs: What `shapes_of_stubs` gave for the section, where that was asked before.
+    """
+    stubs = shapes_of_stubs(section) if stubs is None else stubs
+    have = _shapes(read_source(path or section.answers))
+    return {name for name, stub in stubs.items() if have.get(name) == stub}
+
+
+def shapes_of_stubs(section: Section) -> dict[str, str | None]:
+    """Give the shape of each name that a learner writes, as the starter has it."""
     solutions = section.solutions.read_text(encoding="utf-8")
     stubs = cells.definitions(cut(solutions, section.solutions))
-    have = _shapes(read_source(section.answers))
-    names = {name for exercise in section.exercises for name in exercise.names}
-    shapes = {name: stubs[name].shape if name in stubs else None for name in names}
-    return {name for name in names if have.get(name) == shapes[name]}
+    names = [name for exercise in section.exercises for name in exercise.names]
+    return {name: stubs[name].shape if name in stubs else None for name in names}
 
 
 def _shapes(text: str) -> dict[str, str]:

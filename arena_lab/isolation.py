@@ -57,6 +57,7 @@ def run_all(
     workers: int,
     memory: int,
     interrupted: Callable[[], bool] = lambda: False,
+    enter: Callable[[], None] = lambda: None,
 ) -> Generator[tuple[Any, int, Outcome], None, None]:
     """Run each job in a child of its own, some at a time, and give each step's outcome as it comes.
 
@@ -68,6 +69,7 @@ def run_all(
         workers: How many children at a time.
         memory: Bytes that a child may allocate beyond what it starts with.
         interrupted: Asked many times a second; once it says yes, the children are ended.
+        enter: What each child does first, to give up what it must not have.
     """
     waiting = ((key, steps) for key, steps in jobs if steps)
     children: dict[Any, _Child] = {}
@@ -75,7 +77,7 @@ def run_all(
         cleanup.callback(lambda: [*map(_Child.kill, children.values())])
         while True:
             while len(children) < workers and (job := next(waiting, None)):
-                children[job[0]] = _Child(job[1], 0, memory, selector)
+                children[job[0]] = _Child(job[1], 0, memory, selector, enter)
             if not children:
                 return
             patience = min(child.deadline for child in children.values()) - time.monotonic()
@@ -89,7 +91,8 @@ def run_all(
                 if child.ended:
                     del children[key]
                     if child.next_step < len(child.steps):
-                        children[key] = _Child(child.steps, child.next_step, memory, selector)
+                        steps, first = child.steps, child.next_step
+                        children[key] = _Child(steps, first, memory, selector, enter)
 
 
 def one_thread() -> None:
@@ -116,7 +119,12 @@ class _Child:
     """A process that runs `steps` from `next_step` on, seen from its parent."""
 
     def __init__(
-        self, steps: Sequence[Step], first: int, memory: int, selector: selectors.BaseSelector
+        self,
+        steps: Sequence[Step],
+        first: int,
+        memory: int,
+        selector: selectors.BaseSelector,
+        enter: Callable[[], None],
     ) -> None:
         self.steps, self.next_step, self.ended = steps, first, False
         self._selector = selector
@@ -131,7 +139,7 @@ class _Child:
         if self.pid == 0:
             for fd in (report_read, output_read, stack_read):
                 os.close(fd)
-            _live(steps[first:], memory, report_write, output_write, stack_write)
+            _live(steps[first:], memory, enter, report_write, output_write, stack_write)
         for fd in (report_write, output_write, stack_write):
             os.close(fd)
         self._fds = (report_read, output_read, stack_read)
@@ -164,7 +172,7 @@ class _Child:
 
     def kill(self) -> None:
         """End the child and what it started, and free what it held."""
-        started = _descendants(self.pid)
+        started = descendants(self.pid)
         for end, pid in ((os.killpg, self.pid), *((os.kill, pid) for pid in (self.pid, *started))):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 end(pid, signal.SIGKILL)
@@ -234,11 +242,19 @@ class _Child:
         return bool(data) and len(buffer) < limit
 
 
-def _live(steps: Sequence[Step], memory: int, report: int, output: int, stack: int) -> None:
+def _live(
+    steps: Sequence[Step],
+    memory: int,
+    enter: Callable[[], None],
+    report: int,
+    output: int,
+    stack: int,
+) -> None:
     """Be the child: set the limits, run, report, and wait to be ended."""
     code, me = 1, os.getpid()
     try:
         os.setsid()
+        enter()
         _adopt_orphans()
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
@@ -276,13 +292,13 @@ def _adopt_orphans() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Give the processes below one, also those with a session of their own; on Linux alone."""
     found = []
     for path in glob.glob(f"/proc/{pid}/task/*/children"):
         with contextlib.suppress(OSError), open(path) as file:
             for child in map(int, file.read().split()):
-                found += [child, *_descendants(child)]
+                found += [child, *descendants(child)]
     return found
 
 

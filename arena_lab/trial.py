@@ -26,7 +26,9 @@ _SOLUTIONS = "solutions.py"
 def run(check: "Check", path: Path, module_name: str) -> dict[str, Any]:
     """Load the answers, run one test on them, and report what JSON can hold."""
     if path.name != _SOLUTIONS:
-        _hide(path.with_name(_SOLUTIONS), module_name.rpartition(".")[0])
+        package = module_name.rpartition(".")[0]
+        beside = getattr(sys.modules.get(f"{package}.tests"), "__file__", None) or path
+        _hide(Path(beside).with_name(_SOLUTIONS), package)
     with _state_kept():
         answers = load(path, module_name)
     try:
