@@ -203,7 +203,7 @@ def not_started(
         stubs: What `shapes_of_stubs` gave for the section, where that was asked before.
     """
     stubs = shapes_of_stubs(section) if stubs is None else stubs
-    have = _shapes(read_source(path or section.answers))
+    have = shapes(read_source(path or section.answers))
     return {name for name, stub in stubs.items() if have.get(name) == stub}
 
 
@@ -215,7 +215,7 @@ def shapes_of_stubs(section: Section) -> dict[str, str | None]:
     return {name: stubs[name].shape if name in stubs else None for name in names}
 
 
-def _shapes(text: str) -> dict[str, str]:
+def shapes(text: str) -> dict[str, str]:
     """Give the shape of each definition; a cell that does not compile was written in."""
     found: dict[str, str] = {}
     for cell in cells.split(text):

@@ -5,7 +5,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from invoke.exceptions import Exit
 from rich.console import Console
@@ -305,3 +305,19 @@ def mutate(
     console.print(report.score_table(scores))
     if any(score.share < mutation.GOAL for score in scores):
         raise Exit(code=1)
+
+
+@command
+def grade(folder: Path, to: Path | None, tests: Path | None, options: dict[str, Any]) -> None:
+    """Grade a folder of submissions; Ctrl-C keeps what is done, and exits with 130."""
+    from arena_lab.grading import grade as grading
+
+    console = Console()
+    to = to or folder.with_name(f"{folder.resolve().name}-grades")
+    own = grading.read_tests(tests) if tests else ""
+    try:
+        files = grading.grade(console, folder, to, grading.Options(tests=own, **options))
+    except KeyboardInterrupt:
+        raise Exit("\nstopped; the same command goes on with what is left", code=130) from None
+    for path in files:
+        print(path)

@@ -58,7 +58,9 @@ def become_root_of_own() -> None:
 
 def mount(what: str, where: Path, kind: str = "", options: str = "", flags: int = 0) -> None:
     """Mount a file system."""
-    _call("mount", what.encode(), bytes(where), kind.encode(), ctypes.c_ulong(flags), options.encode())
+    _call(
+        "mount", what.encode(), bytes(where), kind.encode(), ctypes.c_ulong(flags), options.encode()
+    )
 
 
 def temporary(where: Path, size: int, mode: str = "1777") -> None:

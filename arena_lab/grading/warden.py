@@ -29,9 +29,11 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from arena_lab import catalogue, checking, isolation
+from arena_lab.answers import read_source
 from arena_lab.errors import LabError
-from arena_lab.grading import kernel
+from arena_lab.grading import alike, kernel
 from arena_lab.paths import ROOT
+from arena_lab.starters import starter
 
 # How submissions are shut in.
 CONTAINER, NAMESPACES, USER, PROCESS = "container", "namespaces", "user", "process"
@@ -107,6 +109,9 @@ class _Warden:
         self._section = catalogue.find_section(setting.section)
         checking.prepare(self._section)
         self._stubs = checking.shapes_of_stubs(self._section)
+        given = (starter(self._section), self._section.solutions.read_text(encoding="utf-8"))
+        shapes = [shape for text in given for shape in checking.shapes(text).values()]
+        self._given = frozenset(run for shape in shapes for run in alike.runs(shape))
         self._checks = list(checking.find_checks(self._section))
         if setting.tests:
             self._checks += checking.checks_in(_module_of(setting.tests), self._section)
@@ -152,7 +157,7 @@ class _Warden:
         root.mkdir()
         package = Path(checking.__file__).parent
         installed = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-        visible = [sys.base_prefix, sys.prefix, *installed, package]
+        visible = [sys.base_prefix, sys.prefix, *installed, str(package)]
         kernel.build_root(root, map(Path, visible), _FOLDER_SIZE)
         for path in course_files():
             if path.name != "solutions.py" and not path.is_relative_to(package):
@@ -206,7 +211,12 @@ class _Warden:
         late = functools.partial(_is_past, end)
         verdicts = checking.run(self._section, interrupted=late, foreign=foreign)
         done = [verdict.as_json() for verdict in verdicts]
-        return {"verdicts": done, "late": len(done) < len(self._section.exercises)}
+        return {"verdicts": done, "fingerprints": self._fingerprints(path)}
+
+    def _fingerprints(self, path: Path) -> list[int]:
+        written = checking.shapes(read_source(path))
+        own = [written[n] for n, stub in self._stubs.items() if written.get(n, stub) != stub]
+        return alike.fingerprints(own, self._given)
 
     def _watch(self, pid: int, read: int) -> dict[str, Any]:
         """Wait for the answer of a checker; give it, or what was too much of it."""
@@ -242,7 +252,7 @@ class _Warden:
             _remove_files_of(cell.user)
 
 
-def _parsed(data: bytes) -> dict[str, Any]:
+def _parsed(data: bytearray) -> dict[str, Any]:
     try:
         found = json.loads(data)
     except ValueError:
@@ -335,7 +345,7 @@ def _be_shut_in(cell: Cell, then: Callable[[], None]) -> None:
 
 
 def _report(work: Callable[[Cell], dict[str, Any]], cell: Cell, write: int) -> None:
-    """Write down what `work` gives. The pipe is closed in every process that is forked from here."""
+    """Write down what `work` gives; the processes that are forked from here close the pipe."""
     global _pipe
     _pipe = write
     try:
