@@ -98,15 +98,13 @@ class _Run:
             self._run(console, waiting, lambda: bar.advance(step))
 
     def _run(self, console: Console, waiting: Mapping[str, Submission], advance: Advance) -> None:
-        options, said = self._options, ""
+        workers, scheduler = self._options.workers or _cores(), self._options.scheduler
         orders = {key: self._order(each) for key, each in waiting.items()}
-        results = cluster.run_all(
-            orders, workers=options.workers or _cores(), scheduler=options.scheduler
-        )
-        for key, result in results:
+        said = ""
+        for key, result in cluster.run_all(orders, workers=workers, scheduler=scheduler):
             way = result.get("sandbox", "")
             if way and way != said:
-                console.print(f"Submissions run {MEANING[way]}", style="dim")
+                console.print(f"Submissions run {MEANING[way]}", style="dim", soft_wrap=True)
                 said = way
             if result.pop("again", False):
                 self._failed[key] = result

@@ -9,6 +9,7 @@ import contextlib
 import os
 import stat
 import unicodedata
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -77,6 +78,8 @@ def collect(folder: Path, sections: Sequence[Section], chosen: Iterable[str]) ->
         raise LabError(
             f"{folder} holds no submissions: a folder for each learner, or NAME.py or NAME.ipynb"
         )
+    if len(course.chosen) == 1:
+        found = [replace(submission, section=min(course.chosen)) for submission in found]
     return list(_without_doubles(found, folder))
 
 
@@ -89,8 +92,11 @@ def _of_learner(path: Path, course: _Course) -> Iterator[Submission]:
     elif path.is_dir():
         yield from _of_folder(name, path, course)
     elif path.suffix in _SUFFIXES:
-        with contextlib.suppress(_OtherSection):
+        try:
             yield _read(_shown(path.stem), path, course)
+        except _OtherSection as other:
+            problem = f"is of {other}, not of {course.wanted}"
+            yield Submission(_shown(path.stem), path, problem=problem)
 
 
 def _shown(name: str) -> str:
@@ -165,8 +171,9 @@ def _script_of(notebook: bytes) -> bytes:
     import jupytext
 
     try:
-        read = jupytext.reads(notebook.decode("utf-8"), fmt="ipynb")
-        script = jupytext.writes(read, fmt="py:percent")
+        with warnings.catch_warnings(action="ignore"):
+            read = jupytext.reads(notebook.decode("utf-8"), fmt="ipynb")
+            script = jupytext.writes(read, fmt="py:percent")
     except Exception as error:  # whatever a broken notebook does to its reader
         raise LabError(f"is no notebook: {type(error).__name__}") from None
     return script.encode("utf-8", "surrogateescape")
@@ -195,7 +202,7 @@ def _section_of(path: Path, text: str, course: _Course) -> Section:
         raise LabError("defines no exercise of any section")
     chosen = [section for section in likely if section.number in course.chosen]
     if not chosen:
-        raise _OtherSection
+        raise _OtherSection(" or ".join(section.number for section in likely))
     if len(chosen) > 1:
         raise LabError(f"may be of {' or '.join(s.number for s in chosen)}: say --section")
     return chosen[0]
