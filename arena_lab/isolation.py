@@ -135,11 +135,14 @@ class _Child:
         sys.stdout.flush()
         sys.stderr.flush()
         self._begin_step()
+        # What else writes into the pipe does not know it.
+        self._seal = os.urandom(16).hex().encode()
         self.pid = os.fork()
         if self.pid == 0:
             for fd in (report_read, output_read, stack_read):
                 os.close(fd)
-            _live(steps[first:], memory, enter, report_write, output_write, stack_write)
+            fds = (report_write, output_write, stack_write)
+            _live(steps[first:], memory, enter, self._seal, *fds)
         for fd in (report_write, output_write, stack_write):
             os.close(fd)
         self._fds = (report_read, output_read, stack_read)
@@ -201,11 +204,9 @@ class _Child:
         while self.next_step < len(self.steps) and b"\n" in self._report:
             line, _, rest = self._report.partition(b"\n")
             self._report[:] = rest
-            try:
-                result = json.loads(line)
-            except ValueError:  # something else was written into our pipe
-                continue
-            yield self._finish_step("result", result, 0)
+            _, sealed, report = line.partition(self._seal)
+            if sealed:
+                yield self._finish_step("result", json.loads(report), 0)
 
     def _finish_step(self, kind: str, result: Any, code: int) -> tuple[int, Outcome]:
         while self._read_output():
@@ -246,6 +247,7 @@ def _live(
     steps: Sequence[Step],
     memory: int,
     enter: Callable[[], None],
+    seal: bytes,
     report: int,
     output: int,
     stack: int,
@@ -268,7 +270,7 @@ def _live(
         faulthandler.enable(stack, all_threads=False)
         for step in steps:
             faulthandler.dump_traceback_later(step.timeout, file=stack, exit=False)
-            data = json.dumps(step.function()).encode() + b"\n"
+            data = seal + json.dumps(step.function()).encode() + b"\n"
             if os.getpid() != me:  # an answer forked: there is one report
                 return
             faulthandler.cancel_dump_traceback_later()

@@ -81,7 +81,7 @@ def build_root(root: Path, visible: Iterable[Path], size: int) -> None:
     """
     mount("none", Path("/"), flags=_MS_REC | _MS_PRIVATE)
     mount("tmpfs", root, "tmpfs", f"size={size},mode=755", _MS_NOSUID)
-    for name in ("proc", "tmp", "dev/shm"):
+    for name in ("proc", "tmp", "dev/shm", "run/submission"):
         (root / name).mkdir(parents=True)
     devices = [Path("/dev") / name for name in _DEVICES]
     for path in (*map(Path, _SYSTEM), *map(Path, _SETTINGS), *devices, *visible):

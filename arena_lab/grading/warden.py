@@ -123,9 +123,8 @@ class _Warden:
         kernel.adopt_orphans()
         if self.way == NAMESPACES:
             self._make_root()
-        if self.way == CONTAINER:  # they have been read, and are this container's own
-            for path in ROOT.glob("chapter*/exercises/*/solutions.py"):
-                path.unlink()
+        if self.way == CONTAINER:  # it has been read, and is this container's own
+            self._section.solutions.unlink()
         tried = self._run(self._try)
         if "user" not in tried:
             raise LabError(tried["problem"])
@@ -160,7 +159,7 @@ class _Warden:
         visible = [sys.base_prefix, sys.prefix, *installed, str(package)]
         kernel.build_root(root, map(Path, visible), _FOLDER_SIZE)
         for path in course_files():
-            if path.name != "solutions.py" and not path.is_relative_to(package):
+            if path != self._section.solutions and not path.is_relative_to(package):
                 there = root / path.relative_to("/")
                 there.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, there)
@@ -187,7 +186,7 @@ class _Warden:
     def _make_cell(self) -> Cell:
         user = next(self._users)
         if self.way == NAMESPACES:
-            return Cell(self.way, self._home / "root", Path("/tmp"), user)
+            return Cell(self.way, self._home / "root", Path("/run/submission"), user)
         folder = Path(tempfile.mkdtemp(dir=self._home))
         return Cell(self.way, Path("/"), folder, user)
 
@@ -331,11 +330,12 @@ def _be_shut_in(cell: Cell, then: Callable[[], None]) -> None:
                 return
             kernel.end_with_parent()
             kernel.processes(cell.root / "proc")
-            kernel.temporary(cell.root / "tmp", _FOLDER_SIZE)
-            kernel.temporary(cell.root / "dev/shm", _FOLDER_SIZE)
+            for name in ("run/submission", "tmp", "dev/shm"):
+                if not os.listdir(cell.root / name):  # the course itself may lie there
+                    kernel.temporary(cell.root / name, _FOLDER_SIZE)
             kernel.loopback()
             os.chroot(cell.root)
-            os.chdir("/tmp")
+            os.chdir(cell.folder)
         kernel.keep_out_others()
         kernel.adopt_orphans()
         then()
