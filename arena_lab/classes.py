@@ -2,7 +2,6 @@
 
 import datetime as dt
 import functools
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,10 @@ class Plan:
         """Tell whether a section is taken."""
         return self.sections is None or number in self.sections
 
+    def due_text(self, number: str) -> str:
+        """Give when a section is due, to be read; nothing where it is not."""
+        return f"due {self.due[number]:%Y-%m-%d %H:%M}" if number in self.due else ""
+
 
 def plan(root: Path = ROOT) -> Plan:
     """Give the plan of the class; all sections and no dates where there is no class.toml.
@@ -42,6 +45,8 @@ def plan(root: Path = ROOT) -> Plan:
 
 @functools.lru_cache(maxsize=8)
 def _read(path: Path, _mtime: int, _size: int) -> Plan:
+    import tomllib
+
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from arena_lab import catalogue, isolation
+from arena_lab import catalogue, classes, isolation
 from arena_lab.errors import LabError
 from arena_lab.paths import ROOT
 
@@ -82,14 +82,14 @@ def list_sections(section_number: str | None) -> None:
     console = Console()
     table = Table(box=None, pad_edge=False)
     if section_number is None:
-        for heading in ("section", "title", "exercises", "hours"):
+        for heading in ("section", "title", "exercises", "hours", ""):
             table.add_column(
                 heading, justify="right" if heading in ("exercises", "hours") else "left"
             )
+        due = classes.plan().due_text
         for section in catalogue.sections():
-            table.add_row(
-                section.number, section.title, str(len(section.exercises)), f"{section.hours:.1f}"
-            )
+            counts = (str(len(section.exercises)), f"{section.hours:.1f}")
+            table.add_row(section.number, section.title, *counts, due(section.number))
     else:
         for heading in ("exercise", "difficulty", "importance", "minutes", ""):
             table.add_column(heading)
@@ -120,7 +120,8 @@ def progress() -> None:
         spent = stored.minutes_spent(section)
         planned = sum(e.minutes for e in section.exercises if e.name in spent)
         time = f"{sum(spent.values()):.0f} of about {planned} minutes" if spent else ""
-        table.add_row(section.number, section.title, bar, f"{passed} of {len(required)}", time)
+        due = classes.plan().due_text(section.number)
+        table.add_row(section.number, section.title, bar, f"{passed} of {len(required)}", time, due)
     console.print(table)
 
 

@@ -44,10 +44,10 @@ def grade(console: Console, folder: Path, to: Path, options: Options) -> list[Pa
     Raises:
         LabError: There is nothing to grade, nowhere to run it, or nowhere to write to.
     """
-    everything = catalogue.sections()
-    if options.section:
-        catalogue.find_section(options.section)
-    chosen = [options.section] if options.section else [s.number for s in everything]
+    everything = catalogue.every_section()
+    taken = catalogue.sections()
+    wanted = [catalogue.find_section(options.section)] if options.section else taken
+    chosen = [section.number for section in wanted]
     found = submissions.collect(folder, everything, chosen)
     for bad in (each for each in found if each.problem):
         console.print(_line(bad, bad.problem), style="yellow", soft_wrap=True)

@@ -28,7 +28,7 @@ AUTOMATIC = "auto"
 # What each way means, as the report says it.
 MEANING = {
     CONTAINER: "in a container without network, as another user",
-    NAMESPACES: "in namespaces of its own without network or your files, as another user",
+    NAMESPACES: "each in namespaces of its own without network or your files, as another user",
     USER: "as another user with limits; the network was open",
     PROCESS: "as you, with limits alone: network and your files were open",
 }
