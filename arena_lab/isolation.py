@@ -174,7 +174,9 @@ class _Child:
             self.next_step = len(self.steps)
 
     def kill(self) -> None:
-        """End the child and what it started, and free what it held."""
+        """End the child and what it started, and free what it held; once more does nothing."""
+        if self.ended:
+            return
         started = descendants(self.pid)
         for end, pid in ((os.killpg, self.pid), *((os.kill, pid) for pid in (self.pid, *started))):
             with contextlib.suppress(ProcessLookupError, PermissionError):

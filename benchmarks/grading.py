@@ -1,4 +1,4 @@
-"""What grading a class takes: `python benchmarks/grading.py [50 100 200]`; `--keep FOLDER` keeps it.
+"""What grading a class takes: `python benchmarks/grading.py [50 100 200]`.
 
 The submissions of 0.4 are made from our solutions and the bank: whole ones and half ones, some
 answers in other styles, some wrong, some stubs, and one in forty hostile.
@@ -33,10 +33,7 @@ HOSTILE = (
     "    while True: __import__('os').fork()",
     "    return [0] * (1 << 40)",
 )
-NAMES = (
-    "Ada Ben Chloé Dmitri Elif Femi Grace Hana Igor Joana Kwame Lucía Mei Noor Otto Priya Quentin "
-    "Rosa Søren Tariq Uma Viktor Wanjiru Xin Yusuf Zofia"
-).split()
+NAMES = ("Ada", "Ben", "Chloé", "Dmitri", "Elif", "Femi", "Grace", "Hana", "Igor", "Lucía", "Mei")
 
 
 @dataclass(frozen=True)

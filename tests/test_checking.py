@@ -315,3 +315,16 @@ def test_children_left_behind_are_ended(
 
 def _is_alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_last_exercise_that_loops_leaves_its_other_tests_out(
+    section: Section, write_answer: Write
+) -> None:
+    section.tests.write_text(
+        section.tests.read_text().replace('@checks("halve"', '@checks("triple"')
+    )
+    write_answer("def triple(x):\n    while True: pass", "triple")
+    (verdict,) = checking.run(section, [section.find("triple")])
+    assert [test.sentence for test in verdict.tests][1:] == [
+        "not run, for another test of triple did not finish"
+    ]

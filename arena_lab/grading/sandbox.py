@@ -66,8 +66,9 @@ class Sandbox:
         self._folder = tempfile.mkdtemp(prefix="arena-lab-grade-")
         os.chmod(self._folder, 0o755)
         container = setting.way == CONTAINER
+        self._name = f"arena-lab-grade-{setting.number}" if container else ""
         self._process = subprocess.Popen(
-            _in_container(setting) if container else _here(),
+            _in_container(setting, self._name) if container else _here(),
             env=image.environment() if container else _environment(self._folder),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -106,7 +107,7 @@ class Sandbox:
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.kill()
             self._process.wait()
         if self._process.stderr:
             self._process.stderr.close()
@@ -114,6 +115,8 @@ class Sandbox:
 
     def kill(self) -> None:
         """End it at once, from another thread; whoever waits for it hears that it ended."""
+        if self._name:  # the engine's, not a child of ours
+            image.capture(["docker", "kill", self._name])
         self._process.kill()
 
     def _write(self, data: bytes) -> None:
@@ -138,7 +141,7 @@ class Sandbox:
         return found
 
     def _last_words(self) -> str:
-        self._process.kill()
+        self.kill()
         said = self._process.stderr.read() if self._process.stderr else b""
         lines = said.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it did not start"
@@ -191,27 +194,27 @@ _SETTINGS = {
 }
 
 
-def _in_container(setting: Setting) -> list[str]:
+def _in_container(setting: Setting, name: str) -> list[str]:
     """Give the command that starts a warden in the lab's image.
 
     Raises:
         LabError: There is no engine, or it does not have the image.
     """
     image.docker_info()
-    name = image.setting("ARENA_LAB_IMAGE") or image.IMAGE
-    if image.capture(["docker", "image", "inspect", name]).returncode:
-        raise LabError(f"there is no image {name}; ./inv build makes it")
+    lab = image.setting("ARENA_LAB_IMAGE") or image.IMAGE
+    if image.capture(["docker", "image", "inspect", lab]).returncode:
+        raise LabError(f"there is no image {lab}; ./inv build makes it")
     memory = (setting.memory >> 20) + 1024  # and the warden itself, with torch
     limits = (
         *("--network=none", "--read-only", "--user=0:0", "--cap-drop=ALL"),
-        *(f"--cap-add={name}" for name in _CAPABILITIES),
+        *(f"--cap-add={right}" for right in _CAPABILITIES),
         *("--security-opt=no-new-privileges", "--pids-limit=512", "--cpus=1"),
         *(f"--memory={memory}m", f"--memory-swap={memory}m", "--shm-size=256m"),
         *("--tmpfs=/tmp:exec,mode=1777,size=256m", "--tmpfs=/lab:mode=0755,size=64m"),
     )
     variables = [f"--env={key}={value}" for key, value in _SETTINGS.items()]
-    options = ("--rm", "--interactive", "--label=arena-lab.grade", "--env=HOME=/tmp")
-    boot = ("--entrypoint=python", name, "-c", _BOOT)
+    options = ("--rm", "--interactive", f"--name={name}", "--no-healthcheck", "--env=HOME=/tmp")
+    boot = ("--entrypoint=python", lab, "-c", _BOOT)
     return ["docker", "run", *options, *limits, *variables, *boot]
 
 

@@ -229,7 +229,8 @@ class _Warden:
                     return _parsed(data)
             elif time.monotonic() > deadline:
                 return {"problem": "it could not be ended in time"}
-            elif _memory_of(pid) > self._setting.memory:
+            # A container is bounded by its engine, exactly.
+            elif self.way != CONTAINER and _memory_of(pid) > self._setting.memory:
                 megabytes = self._setting.memory >> 20
                 return {"problem": f"its processes took more than {megabytes} MB together"}
         return {"problem": "its verdicts are too long"}
@@ -362,6 +363,18 @@ def _report(work: Callable[[Cell], dict[str, Any]], cell: Cell, write: int) -> N
 _pipe = -1
 
 
+def _end_the_last_ones(cell: Cell) -> None:
+    """End what an exercise left running, before the next one begins."""
+    for _ in range(100):
+        left = set(isolation.descendants(os.getppid())) - {os.getpid()}
+        if not left:
+            return
+        if os.getuid() == 0:
+            _kill_all_of(cell.user)
+        else:
+            _kill(*left)
+
+
 def _who_reads() -> dict[str, Any]:
     """Give the user of this process, who must be able to import what is not yet."""
     unreadable = [p for p in (os.__file__, checking.__file__) if not os.access(p, os.R_OK)]
@@ -373,6 +386,7 @@ def _who_reads() -> dict[str, Any]:
 def _give_up_rights(cell: Cell, processes: int) -> None:
     """Be a learner's process: another user, with limits, and no way to write the verdicts."""
     os.close(_pipe)
+    _end_the_last_ones(cell)
     kernel.limit(processes=processes, file_size=_FILE_SIZE)
     os.chdir(cell.folder)
     if os.getuid() == 0:
