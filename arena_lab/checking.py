@@ -152,11 +152,13 @@ def run(
     path = section.solutions if solutions else foreign.path if foreign else section.answers
     _require_file(section, path)
     wanted = list(exercises or section.exercises)
-    unwritten = set()
-    if not solutions:
-        unwritten = not_started(section, path, foreign.stubs if foreign else None)
-    all_checks = foreign.checks if foreign else find_checks(section)
-    if not foreign:
+    shut_in: dict[str, Any] = {"workers": _workers(), "memory": _memory()}
+    if foreign:
+        unwritten, all_checks = not_started(section, path, foreign.stubs), foreign.checks
+        shut_in = {"workers": 1, "memory": foreign.memory, "enter": foreign.enter}
+    else:
+        unwritten = set() if solutions else not_started(section)
+        all_checks = find_checks(section)
         _import_what_answers_use(section)
     compiled(path, read_source(path))  # once here instead of in every child
     checks.by_hand = False
@@ -168,9 +170,6 @@ def run(
         if not set(e.names) <= unwritten
     ]
     done: dict[str, list[TestVerdict]] = {e.name: [] for e in wanted}
-    shut_in: dict[str, Any] = {"workers": _workers(), "memory": _memory()}
-    if foreign:
-        shut_in = {"workers": 1, "memory": foreign.memory, "enter": foreign.enter}
     children = isolation.run_all(jobs, interrupted=interrupted, **shut_in)
     with contextlib.closing(children) as outcomes:
         for exercise in wanted:

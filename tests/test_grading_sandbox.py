@@ -13,7 +13,7 @@ from arena_lab import starters
 from arena_lab.catalogue import Section
 from arena_lab.cells import definitions
 from arena_lab.errors import LabError
-from arena_lab.grading import sandbox, warden
+from arena_lab.grading import sandbox, store
 from arena_lab.grading.sandbox import Sandbox
 from arena_lab.grading.warden import CONTAINER, NAMESPACES, PROCESS, USER, Setting
 
@@ -45,7 +45,7 @@ def opened(section: Section, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Open a sandbox, or skip where the machine has none of this kind."""
     # A container starts its imports cold, and a machine under test may be busy.
     section.tests.write_text(section.tests.read_text().replace("timeout=2", "timeout=5"))
-    for module in (sandbox, warden):
+    for module in (sandbox, store):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     made: list[Sandbox] = []
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from arena_lab import image
 from arena_lab.errors import LabError
-from arena_lab.grading import warden
+from arena_lab.grading import store, warden
 from arena_lab.grading.warden import CONTAINER, NAMESPACES, PROCESS, USER, Setting
 from arena_lab.paths import ROOT
 
@@ -223,7 +223,7 @@ def _course() -> bytes:
     packed = io.BytesIO()
     package = Path(warden.__file__).parents[1]
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        for path in warden.course_files():
+        for path in store.course_files():
             inside = package.parent if path.is_relative_to(package) else ROOT
             archive.add(path, str(path.relative_to(inside)), filter=_of_root)
     return packed.getvalue()

@@ -32,7 +32,7 @@ from arena_lab import catalogue, checking, isolation
 from arena_lab.answers import read_source
 from arena_lab.errors import LabError
 from arena_lab.grading import alike, kernel
-from arena_lab.paths import ROOT
+from arena_lab.grading.store import course_files
 from arena_lab.starters import starter
 
 # How submissions are shut in.
@@ -289,23 +289,6 @@ def _module_of(text: str) -> ModuleType:
     except Exception as error:
         raise LabError(f"--tests: {type(error).__name__}: {error}") from None
     return module
-
-
-def course_files() -> list[Path]:
-    """Give the files that grading is done with; nobody's answers are among them."""
-    package = Path(checking.__file__).parent
-    everything = (
-        *package.rglob("*"),
-        *ROOT.glob("chapter*/instructions/pages/*.md"),
-        *ROOT.glob("chapter*/exercises/**/*"),
-    )
-    return sorted(path for path in everything if path.is_file() and _is_course(path))
-
-
-def _is_course(path: Path) -> bool:
-    written = path.parent.parent.name == "exercises" and path.name.startswith("answers")
-    left = path.name.startswith(".") or path.suffix == ".ipynb" or "__pycache__" in path.parts
-    return not written and not left and not path.is_symlink()
 
 
 # --- in the forked processes ------------------------------------------------------------------
