@@ -209,7 +209,10 @@ class _Warden:
         )
         late = functools.partial(_is_past, end)
         verdicts = checking.run(self._section, interrupted=late, foreign=foreign)
-        done = [verdict.as_json() for verdict in verdicts]
+        done = []
+        for verdict in verdicts:
+            done.append(verdict.as_json())
+            _end_what_is_left(cell)
         return {"verdicts": done, "fingerprints": self._fingerprints(path)}
 
     def _fingerprints(self, path: Path) -> list[int]:
@@ -243,9 +246,7 @@ class _Warden:
         os.waitpid(pid, 0)
         while left := isolation.descendants(os.getpid()):  # what was left behind came to us
             _kill(*left)
-            with contextlib.suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
+            _reap()
         if cell.way != NAMESPACES:
             shutil.rmtree(cell.folder, ignore_errors=True)
         if cell.way in (CONTAINER, USER):
@@ -264,6 +265,12 @@ def _kill(*processes: int) -> None:
     for process in processes:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _kill_all_of(user: int) -> None:
@@ -346,16 +353,16 @@ def _report(work: Callable[[Cell], dict[str, Any]], cell: Cell, write: int) -> N
 _pipe = -1
 
 
-def _end_the_last_ones(cell: Cell) -> None:
-    """End what an exercise left running, before the next one begins."""
-    for _ in range(100):
-        left = set(isolation.descendants(os.getppid())) - {os.getpid()}
+def _end_what_is_left(cell: Cell) -> None:
+    """End what an exercise left running, before the next one begins; its own child is done."""
+    for _ in range(50):
+        left = isolation.descendants(os.getpid())
         if not left:
             return
-        if os.getuid() == 0:
+        if os.getuid() == 0 and len(left) > 1:
             _kill_all_of(cell.user)
-        else:
-            _kill(*left)
+        _kill(*left)
+        _reap()
 
 
 def _who_reads() -> dict[str, Any]:
@@ -369,7 +376,6 @@ def _who_reads() -> dict[str, Any]:
 def _give_up_rights(cell: Cell, processes: int) -> None:
     """Be a learner's process: another user, with limits, and no way to write the verdicts."""
     os.close(_pipe)
-    _end_the_last_ones(cell)
     kernel.limit(processes=processes, file_size=_FILE_SIZE)
     os.chdir(cell.folder)
     if os.getuid() == 0:
