@@ -174,6 +174,39 @@ def bench(c: Context, container: bool = False, only: str = "") -> None:
             c.run(f"{sys.executable} benchmarks/{name}.py", echo=True, pty=sys.stdout.isatty())
 
 
+@task(
+    help={
+        "submissions": "a folder: a folder for each learner, or NAME.py, or NAME.ipynb",
+        "section": "only this section; by default each file's is found",
+        "workers": "how many run side by side; by default one for each core",
+        "scheduler": "let the workers of this Dask scheduler do it, e.g. tcp://10.0.0.5:8786",
+        "sandbox": "container, namespaces or process; by default the first that works here",
+        "tests": "a file with tests of your own, beside ours",
+        "to": "where results and report go, by default SUBMISSIONS-grades",
+        "minutes": "how long a whole submission may take",
+        "memory": "how many MB a whole submission may take",
+    }
+)
+def grade(
+    c: Context,
+    submissions: str,
+    section: str = "",
+    workers: int = 0,
+    scheduler: str = "",
+    sandbox: str = "auto",
+    tests: str = "",
+    to: str = "",
+    minutes: float = 10,
+    memory: int = 4096,
+) -> None:
+    """Grade a folder of submissions, each shut in; write a page, CSV and JSON."""
+    from arena_lab.commands import grade as run
+
+    options = {"section": section, "workers": workers, "scheduler": scheduler, "sandbox": sandbox}
+    options |= {"minutes": minutes, "memory": memory}
+    run(Path(submissions), Path(to) if to else None, Path(tests) if tests else None, options)
+
+
 @task
 def figures(c: Context) -> None:
     """Draw the figures of the pages anew."""

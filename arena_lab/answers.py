@@ -59,7 +59,15 @@ def read_source(path: Path) -> str:
     Raises:
         SyntaxError: There is no such encoding, or the first lines are not in it.
     """
-    data = path.read_bytes()
+    return decoded(path.read_bytes())
+
+
+def decoded(data: bytes) -> str:
+    """Give the text of a script that was read, as `read_source` does.
+
+    Raises:
+        SyntaxError: There is no such encoding, or the first lines are not in it.
+    """
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     text = data.decode(encoding, "surrogateescape")
     return io.IncrementalNewlineDecoder(None, translate=True).decode(text)

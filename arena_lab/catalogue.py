@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena_lab import pages
+from arena_lab import classes, pages
 from arena_lab.errors import LabError
 from arena_lab.paths import ROOT
 
@@ -88,6 +88,12 @@ def page_paths(root: Path = ROOT) -> list[Path]:
 
 
 def sections(root: Path = ROOT) -> list[Section]:
+    """Give the sections that are taken: all, unless a teacher's class.toml names some."""
+    plan = classes.plan(root)
+    return [section for section in every_section(root) if plan.takes(section.number)]
+
+
+def every_section(root: Path = ROOT) -> list[Section]:
     """Find every section of every chapter, in the order of their numbers."""
     found = [section_of(page) for page in page_paths(root)]
     return sorted(found, key=lambda section: [int(part) for part in section.number.split(".")])
@@ -99,7 +105,7 @@ def find_section(number: str, root: Path = ROOT) -> Section:
     Raises:
         LabError: There is none; the message lists those that exist.
     """
-    everything = sections(root)
+    everything = every_section(root)
     for section in everything:
         if section.number == number.strip():
             return section

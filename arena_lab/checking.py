@@ -9,7 +9,7 @@ import inspect
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -85,6 +85,20 @@ class Check:
         return [p.name for p in takes if p.default is p.empty]
 
 
+@dataclass(frozen=True)
+class Foreign:
+    """Answers of somebody else: where they lie, and how what runs them is shut in.
+
+    Nothing of the section is read again for them, for in there our solutions are out of reach.
+    """
+
+    path: Path
+    stubs: Mapping[str, str | None]
+    checks: Sequence[Check]
+    memory: int
+    enter: Callable[[], None]
+
+
 def prepare(section: Section) -> None:
     """Import what the tests and the answers of a section use, before the first check."""
     find_checks(section)
@@ -101,7 +115,18 @@ def find_checks(section: Section) -> list[Check]:
     if not section.tests.exists():
         raise LabError(f"{section.tests} is missing; `git checkout -- {section.tests}` restores it")
     make_importable(section)
-    module = _imported(f"{section.package}.tests")
+    # A teacher's own stand in files beside ours: tests_*.py.
+    names = ["tests", *sorted(path.stem for path in section.folder.glob("tests_*.py"))]
+    modules = [_imported(f"{section.package}.{name}") for name in names]
+    return [check for module in modules for check in checks_in(module, section)]
+
+
+def checks_in(module: ModuleType, section: Section) -> list[Check]:
+    """Give the tests that a module defines, in the order of the file.
+
+    Raises:
+        LabError: A test belongs to no exercise of the page.
+    """
     return [
         Check(
             name, section.find(function.check_info.exercise), function, function.check_info.timeout
@@ -118,6 +143,7 @@ def run(
     solutions: bool = False,
     interrupted: Callable[[], bool] = lambda: False,
     spare: isolation.Spare | None = None,
+    foreign: Foreign | None = None,
 ) -> Iterator[Verdict]:
     """Check answers and give each exercise's verdict, in the order of the page.
 
@@ -127,15 +153,19 @@ def run(
         solutions: Check our `solutions.py` instead of the learner's `answers.py`.
         interrupted: Once it says yes, what runs is ended, and no more verdicts come.
         spare: What `ahead` gave; it checks the first exercise that was started.
+        foreign: Check these answers instead, after `prepare`, one test at a time.
 
     Raises:
         LabError: The file with the answers is missing or cannot be read.
     """
-    path = section.solutions if solutions else section.answers
+    path = section.solutions if solutions else foreign.path if foreign else section.answers
     _require_file(section, path)
     chosen = list(exercises or section.exercises)
-    unwritten = set() if solutions else not_started(section)
-    trials = _Trials(section, path, [e for e in chosen if not set(e.names) <= unwritten])
+    unwritten = (
+        set() if solutions else not_started(section, path, foreign.stubs if foreign else None)
+    )
+    begun = [e for e in chosen if not set(e.names) <= unwritten]
+    trials = _Trials(section, path, begun, foreign)
     with contextlib.closing(trials.start(interrupted, spare)):
         for exercise in chosen:
             if set(exercise.names) <= unwritten:
@@ -168,16 +198,23 @@ def _rehearse(section: Section, exercise: Exercise) -> None:
 class _Trials:
     """The tests of some exercises, run side by side; verdicts are asked for one by one."""
 
-    def __init__(self, section: Section, path: Path, begun: list[Exercise]) -> None:
-        self.section, self.path = section, path
-        self._tests = {e.name: [c for c in find_checks(section) if c.exercise == e] for e in begun}
+    def __init__(
+        self, section: Section, path: Path, begun: list[Exercise], foreign: Foreign | None
+    ) -> None:
+        self.section, self.path, self._foreign = section, path, foreign
+        found = foreign.checks if foreign else find_checks(section)
+        self._tests = {e.name: [c for c in found if c.exercise == e] for e in begun}
         self._done: dict[str, dict[int, TestVerdict]] = {e.name: {} for e in begun}
 
     def start(
         self, interrupted: Callable[[], bool], spare: isolation.Spare | None = None
     ) -> Generator[tuple[str, int, isolation.Outcome], None, None]:
         """Give what the verdicts are taken from; it starts children, so close it."""
-        prepare(self.section)
+        shut_in: dict[str, Any] = {"workers": _workers(), "memory": _memory()}
+        if foreign := self._foreign:
+            shut_in = {"workers": 1, "memory": foreign.memory, "enter": foreign.enter}
+        else:
+            prepare(self.section)
         compiled(self.path, read_source(self.path))  # once here instead of in every child
         checks.by_hand = False
         self._interrupted = interrupted
@@ -187,12 +224,7 @@ class _Trials:
             for child, (name, tests) in enumerate(self._tests.items())
         ]
         self._outcomes = loading.outcomes(
-            jobs,
-            lines,
-            workers=_workers(),
-            memory=_memory(),
-            interrupted=interrupted,
-            spare=spare,
+            jobs, lines, interrupted=interrupted, spare=spare, **shut_in
         )
         return self._outcomes
 
@@ -235,7 +267,7 @@ class _Trials:
         if exercise.name in self._tests:
             verdict = self.verdict(exercise)
         else:
-            others = _Trials(self.section, self.path, [exercise])
+            others = _Trials(self.section, self.path, [exercise], self._foreign)
             for running in self._tests:  # a child that is not listened to would seem too slow
                 self.verdict(self.section.find(running))
             with contextlib.closing(others.start(self._interrupted)):
@@ -254,12 +286,26 @@ def _step(
     return isolation.Step(trying, check.timeout)
 
 
-def not_started(section: Section) -> set[str]:
-    """Give the names that stand in `answers.py` as the starter has them, or do not stand there."""
+def not_started(
+    section: Section, path: Path | None = None, stubs: Mapping[str, str | None] | None = None
+) -> set[str]:
+    """Give the names that stand in the answers as the starter has them, or do not stand there.
+
+    Args:
+        section: The section.
+        path: The answers; by default its `answers.py`.
+        stubs: What `shapes_of_stubs` gave for the section, where that was asked before.
+    """
+    stubs = shapes_of_stubs(section) if stubs is None else stubs
+    have = shapes(read_source(path or section.answers))
+    return {name for name, stub in stubs.items() if have.get(name) == stub}
+
+
+def shapes_of_stubs(section: Section) -> dict[str, str | None]:
+    """Give the shape of each name that a learner writes, as the starter has it."""
     stubs = _stubs(section.solutions, section.solutions.read_text(encoding="utf-8"))
-    have = _shapes(read_source(section.answers))
-    names = {name for exercise in section.exercises for name in exercise.names}
-    return {name for name in names if have.get(name) == stubs.get(name)}
+    names = [name for exercise in section.exercises for name in exercise.names]
+    return {name: stubs.get(name) for name in names}
 
 
 @functools.lru_cache(maxsize=8)
@@ -267,7 +313,7 @@ def _stubs(path: Path, solutions: str) -> dict[str, str]:
     return {name: d.shape for name, d in cells.definitions(cut(solutions, path)).items()}
 
 
-def _shapes(text: str) -> dict[str, str]:
+def shapes(text: str) -> dict[str, str]:
     """Give the shape of each definition; a cell that does not compile was written in."""
     found: dict[str, str] = {}
     for cell in cells.split(text):

@@ -5,14 +5,14 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from invoke.exceptions import Exit
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from arena_lab import catalogue, isolation
+from arena_lab import catalogue, classes, isolation
 from arena_lab.errors import LabError
 from arena_lab.paths import ROOT
 
@@ -82,14 +82,14 @@ def list_sections(section_number: str | None) -> None:
     console = Console()
     table = Table(box=None, pad_edge=False)
     if section_number is None:
-        for heading in ("section", "title", "exercises", "hours"):
+        for heading in ("section", "title", "exercises", "hours", ""):
             table.add_column(
                 heading, justify="right" if heading in ("exercises", "hours") else "left"
             )
+        due = classes.plan().due_text
         for section in catalogue.sections():
-            table.add_row(
-                section.number, section.title, str(len(section.exercises)), f"{section.hours:.1f}"
-            )
+            counts = (str(len(section.exercises)), f"{section.hours:.1f}")
+            table.add_row(section.number, section.title, *counts, due(section.number))
     else:
         for heading in ("exercise", "difficulty", "importance", "minutes", ""):
             table.add_column(heading)
@@ -120,7 +120,8 @@ def progress() -> None:
         spent = stored.minutes_spent(section)
         planned = sum(e.minutes for e in section.exercises if e.name in spent)
         time = f"{sum(spent.values()):.0f} of about {planned} minutes" if spent else ""
-        table.add_row(section.number, section.title, bar, f"{passed} of {len(required)}", time)
+        due = classes.plan().due_text(section.number)
+        table.add_row(section.number, section.title, bar, f"{passed} of {len(required)}", time, due)
     console.print(table)
 
 
@@ -328,3 +329,19 @@ def mutate(
     console.print(report.score_table(scores))
     if any(score.share < mutation.GOAL for score in scores):
         raise Exit(code=1)
+
+
+@command
+def grade(folder: Path, to: Path | None, tests: Path | None, options: dict[str, Any]) -> None:
+    """Grade a folder of submissions; Ctrl-C keeps what is done, and exits with 130."""
+    from arena_lab.grading import grade as grading
+
+    console = Console()
+    to = to or folder.with_name(f"{folder.resolve().name}-grades")
+    own = grading.read_tests(tests) if tests else ""
+    try:
+        files = grading.grade(console, folder, to, grading.Options(tests=own, **options))
+    except KeyboardInterrupt:
+        raise Exit("\nstopped; the same command goes on with what is left", code=130) from None
+    for path in files:
+        print(path)

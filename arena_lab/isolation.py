@@ -155,7 +155,9 @@ class _Child:
             self.next_step = len(self.steps)
 
     def kill(self) -> None:
-        """End the child and what it started, and free what it held."""
+        """End the child and what it started, and free what it held; once more does nothing."""
+        if self.ended:
+            return
         for fd in self._process.pipes:
             if fd in self._selector.get_map():
                 self._selector.unregister(fd)

@@ -43,6 +43,7 @@ def outcomes(
     workers: int,
     memory: int,
     interrupted: Callable[[], bool],
+    enter: Callable[[], None] = lambda: None,
     spare: isolation.Spare | None = None,
 ) -> Generator[tuple[str, int, isolation.Outcome], None, None]:
     """Give each step's outcome as `isolation.run_all` does; child i of `loading` runs job i.
@@ -56,7 +57,12 @@ def outcomes(
         again: dict[str, list[int]] = {}
         running = [(key, [steps[key][n] for n in numbers]) for key, numbers in waiting.items()]
         children = isolation.run_all(
-            running, workers=workers, memory=memory, interrupted=interrupted, spare=spare
+            running,
+            workers=workers,
+            memory=memory,
+            interrupted=interrupted,
+            enter=enter,
+            spare=spare,
         )
         with contextlib.closing(children):
             for key, place, outcome in children:

@@ -127,13 +127,12 @@ def _live(take_job: Callable[[Pipes], Job], pipes: Pipes, not_mine: Iterable[int
         for fd in not_mine:
             os.close(fd)
         os.setsid()
-        if sys.platform == "linux":
-            _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _tie_to_parent()
         null = os.open(os.devnull, os.O_RDWR)
         for fd in range(3):
             os.dup2(null, fd)
         steps, memory, seal = take_job(pipes)
+        _tie_to_parent()  # the kernel unties one that becomes another user
         _replace_streams(pipes.output)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _limit_memory(memory)
@@ -153,6 +152,13 @@ def _live(take_job: Callable[[Pipes], Job], pipes: Pipes, not_mine: Iterable[int
             signal.pause()
     finally:
         os._exit(code)
+
+
+def _tie_to_parent() -> None:
+    """Keep what an answer leaves behind below this process, and end with the parent."""
+    if sys.platform == "linux":
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _wait_for_orders(warm_up: Callable[[], object], pipes: Pipes) -> Job:

@@ -41,7 +41,9 @@ def run(
         child: Its place there.
     """
     if path.name != _SOLUTIONS:
-        _hide(path.with_name(_SOLUTIONS), module_name.rpartition(".")[0])
+        package = module_name.rpartition(".")[0]
+        beside = getattr(sys.modules.get(f"{package}.tests"), "__file__", None) or path
+        _hide(Path(beside).with_name(_SOLUTIONS), package)
     with state_kept():
         answers = load(path, module_name, **(tracked(loading, child) if loading else {}))
     slow = {b.line: str(b.error) for b in answers.broken if isinstance(b.error, TakesTooLong)}

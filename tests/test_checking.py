@@ -526,3 +526,13 @@ def test_stub_and_what_does_not_load_blame_no_other(section: Section, write_answ
     found = verdicts(section)
     assert message(found["triple"]).startswith("triple could not be loaded")
     assert message(found["halve"]) == "half_of_double still raises NotImplementedError"
+
+
+def test_last_exercise_that_loops_leaves_its_other_tests_out(
+    section: Section, write_answer: Write
+) -> None:
+    write_answer("def halve(x):\n    while True: pass", "halve")
+    (verdict,) = checking.run(section, [section.find("halve")])
+    assert [test.sentence for test in verdict.tests][1:] == [
+        "not run, for another test of halve did not finish"
+    ]

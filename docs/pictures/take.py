@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import grading  # noqa: E402
 import instructions  # noqa: E402
 
 from arena_lab import catalogue, pages  # noqa: E402
@@ -48,7 +49,11 @@ def main() -> None:
     """Take the README's pictures, and all others into a folder if one is named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", type=Path, metavar="FOLDER")
-    folder_of_all = parser.parse_args().all
+    parser.add_argument("--grades", action="store_true", help="only the report of a class")
+    given = parser.parse_args()
+    folder_of_all = given.all
+    if given.grades:
+        return report_of_a_class()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         root = copy_checkout(Path(folder) / "lab")
         begin(root / "chapter0_fundamentals/exercises/part4_backprop")
@@ -68,6 +73,21 @@ def main() -> None:
                 everything(browser, url, root, folder_of_all)
         with lab(root) as link:
             notebook(browser, link, HERE / "jupyterlab.png")
+        browser.close()
+
+
+def report_of_a_class() -> None:
+    """Grade a class whose answers are made from the bank, and photograph its page."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        grading.make(Path(folder) / "class", 16)
+        grades = Path(folder) / "grades"
+        grading.measure(Path(folder) / "class", grades, 16, [])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        sheet = browser.new_page(viewport={"width": 1240, "height": 900})
+        sheet.goto(f"file://{grades}/index.html")
+        sheet.screenshot(path=HERE / "grades.png")
         browser.close()
 
 
