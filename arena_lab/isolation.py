@@ -177,6 +177,8 @@ class _Child:
         """End the child and what it started, and free what it held; once more does nothing."""
         if self.ended:
             return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGSTOP)  # what forks without end leaves no time to look
         started = descendants(self.pid)
         for end, pid in ((os.killpg, self.pid), *((os.kill, pid) for pid in (self.pid, *started))):
             with contextlib.suppress(ProcessLookupError, PermissionError):
