@@ -71,6 +71,8 @@ class Process:
 
     def end(self) -> None:
         """End the process and what it started, and free what it held."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGSTOP)  # what forks without end leaves no time to look
         started = descendants(self.pid)
         for end, pid in ((os.killpg, self.pid), *((os.kill, pid) for pid in (self.pid, *started))):
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -86,7 +86,8 @@ def bank(section: Section, file: str) -> Iterator[tuple[str, str]]:
     for cell in others:
         found = cells.definitions(cell.text)
         for name, definition in found.items():
-            if len(found) == 1 and not helpers & definition.uses:
+            alone = len(cells.statements(cell.text)) == 1  # without imports, which would be missing
+            if alone and not helpers & definition.uses:
                 yield name, definition.source
 
 

@@ -39,7 +39,7 @@ from arena_lab.starters import starter
 CONTAINER, NAMESPACES, USER, PROCESS = "container", "namespaces", "user", "process"
 
 # Beyond what this many processes, files and bytes are needed for, something has gone wrong.
-_PROCESSES, _FILE_SIZE, _FOLDER_SIZE = 256, 64 << 20, 256 << 20
+_PROCESSES, _FILE_SIZE, _FOLDER_SIZE = 128, 64 << 20, 256 << 20
 _ANSWER_LIMIT = 32 << 20
 # What systemd, too, takes for users that come and go.
 _USERS = range(61_184, 65_520)
