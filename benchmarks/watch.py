@@ -33,7 +33,7 @@ _N_SAVES = 20
 _N_COLD = 6  # exercises, from the whole page
 _PATIENCE_S = 120
 # Who saves again while the users of the last change are still checked does not wait for them.
-_PAUSE_S = 2
+_PAUSE_S = 5
 
 
 def touched(text: str, name: str, mark: int) -> str:
