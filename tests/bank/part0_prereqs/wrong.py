@@ -12,7 +12,7 @@ def einops_figure_1(arr):
 def einops_figure_1(arr):
     return einops.rearrange(arr, "b c h w -> (b h) w c")
 
-# %% expected 3 dims. Received 4-dim tensor.
+# %% expected 3 dims. Received 4-dim tensor
 def einops_figure_1(arr):
     return einops.rearrange(arr, "b h w -> (b h) w")
 
@@ -803,7 +803,7 @@ def einsum_mv(mat, vec):
 def einsum_mv(mat, vec):
     return mat * vec[:, None]
 
-# %% Unknown axis i on right side of einsum ij, j -> i.
+# %% Unknown axis i on right side of einsum ij, j -> i; einops takes "ij" for one axis
 def einsum_mv(mat, vec):
     return einops.einsum(mat, vec, "ij, j -> i")
 
