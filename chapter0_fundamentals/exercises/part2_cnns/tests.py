@@ -1942,14 +1942,15 @@ def expect_padding(pad, x, frame, value):
             fail(
                 "an input of more than one row fails: what is joined to x must have its batch and "
                 "channels",
-                called=f"{pad.__name__}(array{list(x.shape)}, …)",
+                called=f"{pad.__name__}(<tensor of shape {tuple(x.shape)}>, …)",
             )
         if "must match the existing size" not in str(error):
             raise
         fail(
             "x does not fit into the place that is kept for it; where the padding is 0, a slice "
             "such as left:-right is empty",
-            called=f"{pad.__name__}(array{list(x.shape)}, {', '.join(map(str, frame))}, {value})",
+            called=f"{pad.__name__}(<tensor of shape {tuple(x.shape)}>, "
+            f"{', '.join(map(str, frame))}, {value})",
         )
     if isinstance(result, torch.Tensor) and result.dtype != x.dtype:
         fail(f"the result is {result.dtype}, x is {x.dtype}: make it like x, by x.new_full")
