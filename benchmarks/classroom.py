@@ -4,6 +4,7 @@ Needs a Docker engine. A copy of the checkout is a server of its own: the real h
 learners who log in at once by the hub's API. What is there already stays as it is.
 """
 
+import contextlib
 import json
 import re
 import socket
@@ -14,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,12 +124,14 @@ class Learner:
 
 
 def wait(done: Callable[[], bool]) -> None:
-    """Wait until something is so."""
+    """Wait until something is so; who does not answer yet may later."""
     deadline = time.monotonic() + _PATIENCE_S
-    while not done():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not so within {_PATIENCE_S} s")
+    while time.monotonic() < deadline:
+        with contextlib.suppress(requests.ConnectionError):
+            if done():
+                return
         time.sleep(0.3)
+    raise RuntimeError(f"not so within {_PATIENCE_S} s")
 
 
 def free_port() -> int:
@@ -145,7 +147,7 @@ def at_once(learners: list[Learner], do: Callable[[Learner], Any]) -> list[Any]:
         return list(pool.map(do, learners))
 
 
-@contextmanager
+@contextlib.contextmanager
 def server(names: list[str], **settings: str) -> Iterator[tuple[Path, list[Learner]]]:
     """Give a checkout whose class runs, and its learners; afterwards nothing of it is left."""
     with tempfile.TemporaryDirectory(prefix="arena-class-") as name:
