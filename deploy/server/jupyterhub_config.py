@@ -32,7 +32,7 @@ c.JupyterHub.hub_ip = "0.0.0.0"
 c.JupyterHub.hub_connect_ip = "hub"
 c.ConfigurableHTTPProxy.should_start = False
 # A proxy that is started anew knows no way until the hub looks after it.
-c.JupyterHub.proxy_check_interval = 30
+c.JupyterHub.last_activity_interval = 30
 c.ConfigurableHTTPProxy.api_url = "http://proxy:8001"
 c.JupyterHub.authenticator_class = authenticator(setting("LOGIN"))
 c.Authenticator.allow_all = False
