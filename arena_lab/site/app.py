@@ -1,7 +1,6 @@
 """The site: find the place that the address names, and show it with its surroundings."""
 
 import functools
-import re
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -15,6 +14,7 @@ from arena_lab.pages import Page, SubPage
 from arena_lab.site import links, search, sidebar, status
 from arena_lab.site.outline import cut, outline, plain
 from arena_lab.site.render import Renderer, shown, trouble
+from arena_lab.site.typeset import inline
 
 _HERE = Path(__file__).parent
 
@@ -61,7 +61,7 @@ def main() -> None:
     number = st.query_params.get("section", "")
     words = st.query_params.get("search", "")
     part = st.query_params.get("page", "")
-    section = course.find(number)
+    section = None if words else course.find(number)
     page = course.pages[number] if section else None
     parts = links.slugs(page) if page else []
 
@@ -70,38 +70,40 @@ def main() -> None:
         title = f"{plain(page.subpages[parts.index(part)].title)} · {section.number}"
     st.set_page_config(page_title=title, page_icon=_HERE / "icon.svg", menu_items={})
     st.html(_HERE / "style.css")
-    source = page.subpages[parts.index(part)] if page and part in parts else None
-    st.html(_tools(links.source_of(section.page, source.line) if section and source else None))
+    _script()
 
     for message in course.broken:
         trouble(f"This page is left out until it is mended: {message}")
-    if words:
-        sidebar.show(course.sections, course.verdicts, words=words)
-        _found(course, words)
-    elif not number:
-        sidebar.show(course.sections, course.verdicts)
-        _home(course)
-    elif section is None or page is None:
-        sidebar.show(course.sections, course.verdicts)
-        _not_found(f"There is no section {number!r}.", course)
-    elif part not in parts:
-        sidebar.show(course.sections, course.verdicts, section, page)
-        _not_found(f"Section {number} has no page {part!r}.", course, section)
-    else:
+    if section and page and part in parts:
         _subpage(course, section, page, parts.index(part))
-
-    script = f"window.arenaLabFonts = {_fonts()};\n{(_HERE / 'script.js').read_text()}"
-    with st.container(key="lab-script"):
-        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+    else:
+        sidebar.show(course.sections, course.verdicts, section, page, words=words)
+        st.html(_tools(None) + _elsewhere(course, words, number, part))
     _watch(course.sections, seen)
 
 
+def _elsewhere(course: Course, words: str, number: str, part: str) -> str:
+    section = course.find(number)
+    if words:
+        return _found(course, words)
+    if not number:
+        return _home(course)
+    if section is None:
+        return _not_found(f"There is no section {number!r}.", course)
+    return _not_found(f"Section {number} has no page {part!r}.", course, section)
+
+
+def _script() -> None:
+    script = f"window.arenaLabKatex = '{katex()}';\n{(_HERE / 'script.js').read_text()}"
+    with st.container(key="lab-script"):
+        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+
+
 @functools.cache
-def _fonts() -> list[str]:
-    """Give the addresses of the fonts that most formulas need, as Streamlit serves them."""
-    files = (Path(st.__file__).parent / "static/static/media").glob("KaTeX_*.woff2")
-    usual = re.compile(r"KaTeX_(AMS|Main-Regular|Main-Bold|Math-Italic|Size\d)[-.]")
-    return [f"static/media/{file.name}" for file in sorted(files) if usual.match(file.name)]
+def katex() -> str:
+    """Give the address of Streamlit's KaTeX, the one that its style sheet is for."""
+    (file,) = (Path(st.__file__).parent / "static/static/js").glob("rehype-katex.*.js")
+    return f"static/js/{file.name}"
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -111,13 +113,13 @@ def _watch(sections: list[Section], seen: tuple[int, ...]) -> None:
         st.rerun()
 
 
-def _home(course: Course) -> None:
+def _home(course: Course) -> str:
     done = [
         (section, status.progress_of(section, course.verdicts[section.number]))
         for section in course.sections
     ]
     cards = "".join(_section_card(section, so_far) for section, so_far in done)
-    st.html(
+    return (
         '<div class="lab-home" data-here="?"><h1>Learn deep learning by writing it</h1>'
         '<p class="lab-lead">Read a page, write the missing function, get a verdict in a blink, '
         "and go on. Everything runs on this machine: the pages, your code, the checks.</p>"
@@ -126,7 +128,7 @@ def _home(course: Course) -> None:
     )
 
 
-def _found(course: Course, words: str) -> None:
+def _found(course: Course, words: str) -> str:
     found = search.find(words, course.sections)
     items = "".join(
         f'<li><a href="{escape(each.place.address)}">{escape(each.place.title)}</a> '
@@ -136,7 +138,7 @@ def _found(course: Course, words: str) -> None:
     count = f"{len(found)} places" if len(found) != 1 else "1 place"
     text = f"{count} with “{escape(words)}”" if found else f"Nothing holds “{escape(words)}”"
     here = escape(links.to_search(words))
-    st.html(
+    return (
         f'<div class="lab-found" data-here="{here}"><h1>Search</h1><p role="status">{text}.</p>'
         f"<ul>{items}</ul></div>"
     )
@@ -178,7 +180,7 @@ def _section_card(section: Section, so_far: status.Progress) -> str:
     )
 
 
-def _not_found(message: str, course: Course, section: Section | None = None) -> None:
+def _not_found(message: str, course: Course, section: Section | None = None) -> str:
     if section:
         page = course.pages[section.number]
         places = [
@@ -188,7 +190,7 @@ def _not_found(message: str, course: Course, section: Section | None = None) -> 
     else:
         places = [(links.to(s.number), f"{s.number} {s.title}") for s in course.sections]
     items = "".join(f'<li><a href="{escape(a)}">{escape(text)}</a></li>' for a, text in places)
-    st.html(
+    return (
         f'<h1>Not here</h1><p role="alert">{escape(message)} There are:</p><ul>{items}</ul>'
         f'<p><a href="?">Home</a></p>'
     )
@@ -196,21 +198,23 @@ def _not_found(message: str, course: Course, section: Section | None = None) -> 
 
 def _subpage(course: Course, section: Section, page: Page, index: int) -> None:
     subpage = page.subpages[index]
-    verdicts = course.verdicts[section.number]
     parts = cut(subpage)
     sidebar.show(course.sections, course.verdicts, section, page, index, outline(parts))
-    st.html(_top(section))
-    st.title(subpage.title if index else f"{section.number} {section.title}", anchor=False)
-    if index == 0:
-        so_far = status.progress_of(section, verdicts)
-        st.html(
+    renderer = Renderer(section)
+    renderer.add(_tools(links.source_of(section.page, subpage.line)) + _top(section))
+    if index:
+        renderer.add(f"<h1>{inline(subpage.title)}</h1>")
+    else:
+        required = status.progress_of(section, {})
+        renderer.add(
+            f"<h1>{section.number} {escape(section.title)}</h1>"
             f'<p class="lab-lead">{escape(section.summary)}</p>'
-            f'<p class="lab-quiet">{so_far.required} exercises · '
-            f"{status.hours(so_far.minutes)}</p>"
+            f'<p class="lab-quiet">{required.required} exercises · '
+            f"{status.hours(required.minutes)}</p>"
         )
-    renderer = Renderer(section, verdicts)
     renderer.show(parts)
-    st.html(_neighbours(course, section, index))
+    renderer.add(_neighbours(course, section, index))
+    renderer.close()
     for draw in renderer.slow:
         draw()
 

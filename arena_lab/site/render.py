@@ -1,10 +1,8 @@
-"""Show the parts of a sub-page with Streamlit: prose, and each directive in its own way."""
+"""Show the parts of a sub-page as HTML: prose, and each directive in its own way."""
 
 import functools
 import importlib
-import itertools
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -12,58 +10,65 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime import get_instance
 
 from arena_lab import paths
 from arena_lab.catalogue import Exercise, Section, make_importable
 from arena_lab.errors import LabError
 from arena_lab.pages import Block, Directive, Markdown
-from arena_lab.site import links, status
+from arena_lab.site import links
 from arena_lab.site.code import code_of
 from arena_lab.site.outline import Heading, Part, plain
+from arena_lab.site.typeset import blocks, code, inline
 
 
 @dataclass
 class Renderer:
     """Shows the parts of one sub-page, in as few of Streamlit's elements as it takes.
 
-    Each element costs the browser milliseconds, so the directives become HTML around their
-    Markdown, and prose between two cards is one element, figures and boxes with it. A card is one
-    of its own: a new verdict makes the browser typeset that card alone.
+    Each element costs the browser milliseconds, so all of a page is one, but for the figures that
+    need plotly. It holds no verdict: a new one changes nothing here, and what a reader unfolded
+    stays so. Script.js puts the verdicts in, from the sidebar.
 
     `slow` holds what may take long (importing a section's `utils`): the caller does it last, when
     the rest of the page is there to be read.
     """
 
     section: Section
-    verdicts: status.Verdicts
     slow: list[Callable[[], None]] = field(default_factory=list)
+    _waiting: list[str] = field(default_factory=list)
     _has_headings: bool = False
+
+    def add(self, html: str) -> None:
+        """Show HTML, together with what comes before and after it."""
+        self._waiting.append(html)
 
     def show(self, parts: Sequence[Part]) -> None:
         """Show parts one after the other."""
-        for name, group in itertools.groupby(parts, _shown_alone):
-            if name == "interactive":
-                for part in group:
-                    self._interactive(part)  # type: ignore[arg-type]
-            elif name == "exercise":
-                for part in group:
-                    st.markdown(self._html(part), unsafe_allow_html=True)
+        for part in parts:
+            if isinstance(part, Directive) and part.name == "interactive":
+                self.close()
+                self._interactive(part)
             else:
-                text = "\n\n".join(self._html(part) for part in group)
-                st.markdown(text, unsafe_allow_html=True)
+                self.add(self._html(part))
+
+    def close(self) -> None:
+        """Send what was added."""
+        if self._waiting:
+            st.html(f'<div class="lab-text">{"".join(self._waiting)}</div>')
+            self._waiting.clear()
 
     def _html(self, part: Part) -> str:
-        """Give Markdown with HTML around it; lines of HTML end at an empty line."""
         if isinstance(part, Heading):
             self._has_headings = True
             tag = f"h{part.level}"
-            return f'<{tag} data-anchor="{escape(part.anchor)}">\n\n{part.text}\n\n</{tag}>'
+            return f'<{tag} data-anchor="{escape(part.anchor)}">{inline(part.text)}</{tag}>'
         if isinstance(part, Markdown):
-            return part.text
-        return getattr(self, f"_{part.name}")(part)
+            return blocks(part.text)
+        return str(getattr(self, f"_{part.name}")(part))
 
-    def _inside(self, blocks: Iterable[Block]) -> str:
-        return "\n\n".join(self._html(block) for block in blocks)
+    def _inside(self, parts: Iterable[Block]) -> str:
+        return "".join(self._html(part) for part in parts)
 
     def _exercise(self, directive: Directive) -> str:
         exercise = self.section.find(directive.argument.split(",")[0].strip())
@@ -80,13 +85,13 @@ class Renderer:
             for label, hint in zip(labels, hints, strict=False)
         ]
         try:
-            code = code_of(self.section, exercise)
+            found = code_of(self.section, exercise)
         except LabError as error:
             parts.append(_trouble(f"The code of this exercise cannot be shown: {error}"))
         else:
-            parts.append(_code(code.signature))
-            folded.append(self._solution(exercise, code.solution))
-        return _element("section", "exercise", "\n\n".join(parts + folded))
+            parts.append(code(found.signature))
+            folded.append(_solution(found.solution))
+        return f'<section class="lab-exercise">{"".join(parts + folded)}</section>'
 
     def _head(self, exercise: Exercise) -> str:
         facts = [
@@ -107,19 +112,8 @@ class Renderer:
         return (
             f'<{tag} data-anchor="{anchor}">{escape(plain(exercise.title))}</{tag}>'
             f'<div class="lab-facts">{"".join(facts)}</div>'
-            f'<div class="lab-verdict" role="status" data-exercise="{escape(exercise.name)}">'
-            f"{status.badge(self.verdicts, exercise.name)}</div>"
+            f'<div class="lab-verdict" role="status" data-exercise="{escape(exercise.name)}"></div>'
         )
-
-    def _solution(self, exercise: Exercise, solution: str) -> str:
-        if status.is_tried(self.verdicts, exercise):
-            return _folded("solution", "Solution", _code(solution))
-        warning = (
-            "You have not tried this one yet. A try of your own, even a wrong one, teaches more "
-            "than reading ours: look at the hints first."
-        )
-        anyway = _folded("anyway", "Show the solution anyway", _code(solution))
-        return _folded("solution", "Solution", f"{warning}\n\n{anyway}")
 
     def _question(self, directive: Directive) -> str:
         asked = [block for block in directive.blocks if not _is(block, "answer")]
@@ -133,8 +127,8 @@ class Renderer:
             'aria-label="Your own answer" placeholder="Your own answer first. It stays in this '
             'browser."></textarea>'
         )
-        text = f"**{directive.argument}**\n\n{self._inside(asked)}\n\n{own}"
-        return _box("question", "Question", "\n\n".join([text, *answers]))
+        words = f"<p><strong>{inline(directive.argument)}</strong></p>{self._inside(asked)}{own}"
+        return _box("question", "Question", words + "".join(answers))
 
     def _objectives(self, directive: Directive) -> str:
         return _box("objectives", "What you will be able to do", self._inside(directive.blocks))
@@ -168,8 +162,8 @@ class Renderer:
         )
         caption = self._inside(directive.blocks)
         if caption:
-            caption = f"\n<figcaption>\n\n{caption}\n\n</figcaption>"
-        return f'<figure class="lab-drawing">\n{drawing}{caption}\n</figure>'
+            caption = f"<figcaption>{caption}</figcaption>"
+        return f'<figure class="lab-drawing">{drawing}{caption}</figure>'
 
     def _interactive(self, directive: Directive) -> None:
         key = f"interactive-{self.section.number.replace('.', '-')}-{directive.line}"
@@ -178,7 +172,7 @@ class Renderer:
             slot = st.empty()
             slot.html('<p class="lab-quiet">The figure is being drawn…</p>')
             if directive.blocks:
-                st.caption(self._inside(directive.blocks))
+                st.html(f'<div class="lab-text lab-caption">{self._inside(directive.blocks)}</div>')
 
         def draw() -> None:
             try:
@@ -193,26 +187,24 @@ class Renderer:
         self.slow.append(draw)
 
 
-def _shown_alone(part: Part) -> str:
-    """Give the name of a directive that is an element of its own."""
-    is_alone = isinstance(part, Directive) and part.name in ("exercise", "interactive")
-    return part.name if is_alone else ""  # type: ignore[union-attr]
+def _box(name: str, label: str, html: str) -> str:
+    return (
+        f'<div class="lab-box lab-{name}"><div class="lab-label">{inline(label)}</div>{html}</div>'
+    )
 
 
-def _element(tag: str, name: str, text: str) -> str:
-    return f'<{tag} class="lab-{name}">\n\n{text}\n\n</{tag}>'
+def _folded(name: str, label: str, html: str) -> str:
+    return f'<details class="lab-{name}"><summary>{inline(label)}</summary>{html}</details>'
 
 
-def _box(name: str, label: str, text: str) -> str:
-    return _element("div", f"box lab-{name}", f"{_element('div', 'label', label)}\n\n{text}")
-
-
-def _folded(name: str, label: str, text: str) -> str:
-    return _element("details", name, f"<summary>\n\n{label}\n\n</summary>\n\n{text}")
-
-
-def _code(source: str) -> str:
-    return f"```python\n{source}\n```"
+def _solution(source: str) -> str:
+    """Give our code; before the first try the page warns, and a click more shows it."""
+    warning = (
+        "You have not tried this one yet. A try of your own, even a wrong one, teaches more "
+        "than reading ours: look at the hints first."
+    )
+    anyway = _folded("anyway", "Show the solution anyway", code(source))
+    return _folded("solution", "Solution", f'<p class="lab-untried">{warning}</p>{anyway}')
 
 
 def trouble(text: str) -> None:
@@ -243,19 +235,25 @@ def _dots(label: str, number: int, colour: str) -> str:
 
 def _image(file: Path, alt: str) -> str:
     theme = file.suffixes[-2].strip(".")
-    source, width, height = _data_uri(file, file.stat().st_mtime_ns)
+    data, width, height = _drawing(file, file.stat().st_mtime_ns)
     size = f' width="{width}" height="{height}"' if width else ""
-    return f'<img class="lab-figure lab-{theme}" src="{source}" alt="{escape(alt)}"{size}>'
+    # Served by Streamlit as long as the page is open, and kept by the browser; inside the page it
+    # would be sent, cleaned and decoded again with every turn of the pages.
+    source = get_instance().media_file_mgr.add(data, "image/svg+xml", str(file)).lstrip("/")
+    return (
+        f'<img class="lab-figure lab-{theme}" src="{source}" loading="lazy" '
+        f'alt="{escape(alt)}"{size}>'
+    )
 
 
 @functools.lru_cache(maxsize=256)
-def _data_uri(file: Path, _mtime: int) -> tuple[str, int, int]:
-    """Give a drawing as an address, with its size in pixels (0 where it has no view box)."""
+def _drawing(file: Path, _mtime: int) -> tuple[bytes, int, int]:
+    """Give a drawing with its size in pixels (0 where it has no view box)."""
     data = file.read_bytes()
     box = re.search(rb'viewBox="[\d.-]+[ ,]+[\d.-]+[ ,]+([\d.]+)[ ,]+([\d.]+)"', data)
     # Points to pixels, as browsers do.
     width, height = (round(float(side) * 4 / 3) for side in box.groups()) if box else (0, 0)
-    return f"data:image/svg+xml;base64,{b64encode(data).decode()}", width, height
+    return data, width, height
 
 
 def _plot(section: Section, name: str) -> Any:

@@ -6,14 +6,99 @@
 
   // Figures follow the colour mode without asking the server.
   const app = document.querySelector(".stApp")
+  const root = document.documentElement
   const follow = () => {
     document.documentElement.dataset.labTheme = getComputedStyle(app).colorScheme
   }
   new MutationObserver(follow).observe(app, { attributes: true, attributeFilter: ["class"] })
   follow()
 
-  // Formulas keep their places: their fonts are there before the first of them.
-  for (const font of window.arenaLabFonts ?? []) fetch(font, { priority: "low" })
+  // Formulas are set by Streamlit's own KaTeX, before the browser paints; a page seen again has
+  // the same ones again. It takes and gives trees of plain objects.
+  let katex
+  const formulas = new Map()
+  const spaces = { svg: "http://www.w3.org/2000/svg", math: "http://www.w3.org/1998/Math/MathML" }
+  const attributes = { className: "class", ariaHidden: "aria-hidden" }
+  const grow = ({ tagName, properties, children, value }, parent, space) => {
+    if (value !== undefined) return parent.append(value)
+    const within = spaces[tagName] ?? space
+    const part = within ? document.createElementNS(within, tagName) : document.createElement(tagName)
+    for (const [name, given] of Object.entries(properties))
+      part.setAttribute(attributes[name] ?? name, [given].flat().join(" "))
+    for (const child of children) grow(child, part, within)
+    parent.append(part)
+  }
+  const formula = (tex, css) => {
+    const text = { type: "text", value: tex }
+    const span = { type: "element", tagName: "span", properties: { className: [css] }, children: [text] }
+    const tree = { type: "root", children: [span] }
+    katex(tree, { message() {} })
+    const fragment = new DocumentFragment()
+    for (const child of tree.children) grow(child, fragment)
+    return fragment
+  }
+  const setFormulas = () => {
+    if (!katex) return
+    for (const part of document.querySelectorAll(".lab-tex")) {
+      const css = part.classList.contains("lab-display") ? "math-display" : "math-inline"
+      const key = `${css} ${part.textContent}`
+      if (!formulas.has(key)) formulas.set(key, formula(part.textContent, css))
+      part.replaceChildren(formulas.get(key).cloneNode(true))
+      part.className = "lab-math"
+    }
+  }
+  const loaded = import(new URL(window.arenaLabKatex, document.baseURI)).then((module) => {
+    katex = module.default()
+    setFormulas()
+  })
+
+  // The first page shows when its letters are there, so that nothing on it moves; those of
+  // formulas are fetched even if it has none, for the next.
+  const usual = /^.?(Source (Sans|Code Pro)|KaTeX_(AMS|Main|Math|Size\d))\b/
+  const letters = [...document.fonts].filter((face) => usual.test(face.family) && face.style !== "oblique")
+  Promise.allSettled([loaded, ...letters.map((face) => face.load())]).then(() =>
+    root.classList.add("lab-ready"),
+  )
+
+  // A heading's place has a name; Streamlit keeps some names to itself (images, links, …).
+  const nameAnchors = () => {
+    for (const part of document.querySelectorAll("[data-anchor]:not([id])"))
+      part.id = part.dataset.anchor
+  }
+
+  // Each card shows its newest verdict, which comes with the sidebar: the page stays as it is.
+  const showVerdicts = () => {
+    for (const card of document.querySelectorAll(".lab-verdict")) {
+      const newest = document.querySelector(`[data-of="${CSS.escape(card.dataset.exercise)}"]`)
+      if (!newest || card.labShown === newest.outerHTML) continue
+      card.labShown = newest.outerHTML
+      card.innerHTML = newest.innerHTML
+      const section = card.closest(".lab-exercise")
+      section.classList.toggle("lab-tried", newest.dataset.tried === "True")
+      if (newest.dataset.tried === "True") section.querySelector(".lab-anyway")?.setAttribute("open", "")
+    }
+  }
+
+  document.addEventListener("click", async ({ target }) => {
+    const button = target.closest?.(".lab-copy")
+    if (!button) return
+    await copy(button.previousElementSibling.textContent)
+    button.classList.add("lab-copied")
+    setTimeout(() => button.classList.remove("lab-copied"), 1500)
+  })
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text)
+    } catch {
+      // Over plain HTTP from another machine a page may not write there by itself.
+      const area = document.createElement("textarea")
+      area.value = text
+      document.body.append(area)
+      area.select()
+      document.execCommand("copy")
+      area.remove()
+    }
+  }
 
   // Links within the site change the page in place: Streamlit answers to the browser's history.
   const column = () => document.querySelector('[data-testid="stMain"]')
@@ -45,7 +130,6 @@
   })
 
   // Streamlit's menu holds the choice of colours: it is opened and closed without being seen.
-  const root = document.documentElement
   const pause = (ms) => new Promise((done) => setTimeout(done, ms))
   const changeOnce = async () => {
     const wanted = root.dataset.labTheme === "dark" ? "Light" : "Dark"
@@ -88,11 +172,10 @@
     if (target.value) localStorage.setItem(note(target), target.value)
     else localStorage.removeItem(note(target))
   })
-  // An area may be taken over from the page before, with its text.
   const recall = () => {
     for (const area of document.querySelectorAll(".lab-own"))
-      if (area.labKey !== area.dataset.key) {
-        area.labKey = area.dataset.key
+      if (!area.labKnown) {
+        area.labKnown = true
         area.value = localStorage.getItem(note(area)) ?? ""
       }
   }
@@ -117,12 +200,13 @@
   addEventListener("resize", reach)
 
   const settle = () => {
+    setFormulas()
+    showVerdicts()
+    nameAnchors()
     recall()
     reach()
   }
-  new MutationObserver(settle).observe(app, {
-    subtree: true, childList: true, attributes: true, attributeFilter: ["data-key"],
-  })
+  new MutationObserver(settle).observe(app, { subtree: true, childList: true })
   settle()
 
   // On a phone the sidebar lies over the page: a link in it closes it.

@@ -5,6 +5,7 @@ from html import escape
 import streamlit as st
 
 from arena_lab.catalogue import Section
+from arena_lab.checking import NOT_STARTED
 from arena_lab.pages import Page
 from arena_lab.site import links, status
 from arena_lab.site.outline import Heading, plain
@@ -34,6 +35,7 @@ def show(
         html += _subpages(section, page, index)
         if outline:
             html += _outline(outline, verdicts[section.number])
+            html += _verdicts(outline, verdicts[section.number])
         so_far = status.progress_of(section, verdicts[section.number])
         html += (
             f'<div class="lab-progress"><span>{so_far.passed} of {so_far.required} passed'
@@ -88,6 +90,18 @@ def _outline(outline: list[Heading], verdicts: status.Verdicts) -> str:
             f"<span>{title}</span>{mark}</a></li>"
         )
     return f'<p>On this page</p><ul class="lab-outline">{"".join(items)}</ul>'
+
+
+def _verdicts(outline: list[Heading], verdicts: status.Verdicts) -> str:
+    """Give the verdicts of a page's cards, where script.js takes them from."""
+    badges = "".join(
+        f'<div data-of="{escape(each.exercise)}" '
+        f'data-tried="{status.of(verdicts, each.exercise) != NOT_STARTED}">'
+        f"{status.badge(verdicts, each.exercise)}</div>"
+        for each in outline
+        if each.exercise
+    )
+    return f'<div class="lab-verdicts">{badges}</div>'
 
 
 def _current(is_here: bool) -> str:

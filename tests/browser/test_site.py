@@ -404,12 +404,16 @@ def test_formulas_are_typeset(toys: Site):
 
 def test_code_can_be_copied(toys: Site):
     page = toys.open("?section=9.1&page=first")
-    code = page.get_by_test_id("stMarkdownPre").filter(has_text="a line")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    code = page.locator(".lab-code").filter(has_text="a line")
     expect(code).to_be_visible()
 
     code.hover()
 
-    expect(code.get_by_role("button", name="Copy")).to_be_visible()
+    code.get_by_role("button", name="Copy").click()
+
+    expect(code.locator(".lab-copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == 'print("a line")'
 
 
 def test_hints_are_folded_and_open_one_by_one(toys: Site):
@@ -430,12 +434,12 @@ def test_the_solution_warns_as_long_as_no_try_was_made(toys: Site):
     solution = folded(page, "Solution")
     solution.locator("summary").first.click()
     expect(solution.get_by_text("You have not tried this one yet")).to_be_visible()
-    expect(solution.get_by_test_id("stCode")).not_to_be_visible()
+    expect(solution.locator(".lab-code")).not_to_be_visible()
 
     solution.get_by_text("Show the solution anyway").click()
 
-    expect(solution.get_by_test_id("stCode")).to_be_visible()
-    expect(solution.get_by_test_id("stCode")).to_contain_text("return 2 * x")
+    expect(solution.locator(".lab-code")).to_be_visible()
+    expect(solution.locator(".lab-code")).to_contain_text("return 2 * x")
 
 
 def test_the_solution_opens_after_a_try(toys: Site):
@@ -444,7 +448,7 @@ def test_the_solution_opens_after_a_try(toys: Site):
 
     solution.locator("summary").click()
 
-    expect(solution.get_by_test_id("stCode")).to_contain_text("return 2 * x")
+    expect(solution.locator(".lab-code")).to_contain_text("return 2 * x")
 
 
 def test_an_open_page_follows_the_verdict_and_keeps_what_is_unfolded(toys: Site):
@@ -535,18 +539,30 @@ def test_the_choice_of_colours_outlives_a_reload(toys: Site):
 
 def test_fonts_of_formulas_come_before_the_first_formula(toys: Site):
     page = toys.open()
-    page.wait_for_load_state("networkidle")
-    fonts = (
-        "performance.getEntriesByType('resource').filter((e) => /KaTeX_(Main|Math)/.test(e.name))"
+    page.wait_for_selector("html.lab-ready")
+
+    loaded = "[...document.fonts].filter((f) => f.status === 'loaded').map((f) => f.family)"
+    assert {"KaTeX_Main", "KaTeX_Math", "KaTeX_Size1"} <= {
+        name.strip('"') for name in page.evaluate(loaded)
+    }
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_moves_once_it_is_seen(toys: Site, width: int):
+    page = toys.browser.new_context(viewport={"width": width, "height": 900}).new_page()
+    page.add_init_script(
+        """window.moved = []
+        new PerformanceObserver((list) => {
+          for (const shift of list.getEntries())
+            for (const { node } of shift.sources)
+              if (node?.textContent) window.moved.push(node.textContent.slice(0, 60))
+        }).observe({ type: "layout-shift", buffered: true })"""
     )
-    assert page.evaluate(f"{fonts}.length") > 0
-
-    page.get_by_role("link", name="9.1 Toys").first.click()
-    page.locator(".lab-subpages").get_by_role("link", name="First").click()
-
+    page.goto(f"{toys.url}?section=9.1&page=first")
     expect(page.locator(".katex-display")).to_be_visible()
-    again = "filter((e) => e.initiatorType === 'css' && e.transferSize > 0).map((e) => e.name)"
-    assert page.evaluate(f"document.fonts.ready.then(() => {fonts}.{again})") == []
+    page.wait_for_timeout(1000)
+
+    assert page.evaluate("window.moved") == []
 
 
 def test_paper_holds_the_whole_page_dark_on_white(toys: Site):
