@@ -133,6 +133,7 @@ class Site:
         page.on("websocket", lambda socket: self._note_request(socket.url))
         page.goto(self.url + address)
         expect(page.locator("[data-here]")).to_be_attached(timeout=30_000)
+        page.wait_for_selector("html.lab-ready", state="attached")
         return page
 
     def store(self, **verdicts: dict[str, str]) -> None:
@@ -446,7 +447,7 @@ def test_the_solution_opens_after_a_try(toys: Site):
     toys.store(double={"status": "failed", "message": "too small"})
     solution = folded(toys.open("?section=9.1&page=first"), "Solution")
 
-    solution.locator("summary").click()
+    solution.locator("summary").first.click()
 
     expect(solution.locator(".lab-code")).to_contain_text("return 2 * x")
 
@@ -539,7 +540,7 @@ def test_the_choice_of_colours_outlives_a_reload(toys: Site):
 
 def test_fonts_of_formulas_come_before_the_first_formula(toys: Site):
     page = toys.open()
-    page.wait_for_selector("html.lab-ready")
+    page.wait_for_selector("html.lab-ready", state="attached")
 
     loaded = "[...document.fonts].filter((f) => f.status === 'loaded').map((f) => f.family)"
     assert {"KaTeX_Main", "KaTeX_Math", "KaTeX_Size1"} <= {
