@@ -56,9 +56,8 @@
   // formulas are fetched even if it has none, for the next.
   const usual = /^.?(Source (Sans|Code Pro)|KaTeX_(AMS|Main|Math|Size\d))\b/
   const letters = [...document.fonts].filter((face) => usual.test(face.family) && face.style !== "oblique")
-  Promise.allSettled([loaded, ...letters.map((face) => face.load())]).then(() =>
-    root.classList.add("lab-ready"),
-  )
+  const ready = Promise.allSettled([loaded, ...letters.map((face) => face.load())])
+  ready.then(() => root.classList.add("lab-ready"))
 
   // A heading's place has a name; Streamlit keeps some names to itself (images, links, …).
   const nameAnchors = () => {
@@ -239,10 +238,18 @@
       const isThere = document.querySelector("[data-here]")?.dataset.here === (search || "?")
       if (!isThere && performance.now() < until) return requestAnimationFrame(look)
       const anchor = document.getElementById(decodeURIComponent(location.hash.slice(1)))
+      attend(anchor ?? column().querySelector("h1"))
       if (top !== undefined || !anchor) return column().scrollTo(0, top ?? 0)
       stay(anchor.id)
     }
     look()
+  }
+
+  // The keyboard goes on from there, and scrolls the page: its keys are for what has the focus.
+  const attend = (heading) => {
+    if (!heading || document.activeElement !== document.body) return
+    heading.tabIndex = -1
+    heading.focus({ preventScroll: true })
   }
 
   // What stands above may still grow: keep the anchor in its place until the reader goes on.
@@ -256,4 +263,5 @@
     hold()
   }
   if (location.hash) arrive()
+  else ready.then(() => attend(column().querySelector("h1")))
 })()

@@ -44,6 +44,16 @@ COLUMNS = 96
 WIDTHS = {1440: 900, 390: 844}
 SCHEMES = ("light", "dark")
 
+# What a card can say, with the words of arena_lab/checking.py.
+STATES = {
+    "not-started": ("not started", ""),
+    "passed": ("passed", ""),
+    "failed": ("failed", "The gradient has the shape of the output, (3, 2); x has (2,)."),
+    "waiting": ("waiting", "waits for unbroadcast"),
+    "timeout": ("failed", "test_log_back did not finish within 5 seconds: an endless loop?"),
+    "crash": ("failed", "test_log_back crashed the Python interpreter (SIGSEGV)"),
+}
+
 
 def main() -> None:
     """Take the README's pictures, and all others into a folder if one is named."""
@@ -181,21 +191,40 @@ def everything(browser: Browser, url: str, root: Path, folder: Path) -> None:
         for name, address in places.items():
             with opened(browser, f"{url}{address}", width, height, scheme) as sheet:
                 sheet.screenshot(path=folder / f"{name}-{end}")
-        states = {"passed": "", "failed": "The gradient has the shape of the output, (3, 2)."}
-        verdicts = {s: {"status": s, "message": m} for s, m in states.items()} | {
-            "waiting": {"status": "waiting", "message": "waits for log_back"},
-            "not started": {"status": "not started", "message": ""},
-        }
-        names = [exercise.name for exercise in section.exercises]
+        cards_of(browser, f"{url}{cards}", root, folder, width, scheme)
+    with lab(root) as link:
+        for scheme in SCHEMES:
+            notebook(browser, link, folder / f"jupyterlab-{scheme}.png", scheme)
+
+
+def cards_of(
+    browser: Browser, address: str, root: Path, folder: Path, width: int, scheme: str
+) -> None:
+    """Photograph a card in each state that it can have, folded and unfolded."""
+    section = catalogue.find_section("0.4")
+    names = [exercise.name for exercise in section.exercises]
+    end = f"{width}-{scheme}.png"
+    for state, (status, message) in STATES.items():
         instructions.store(
-            root / ".lab", section, dict(zip(names, verdicts.values(), strict=False))
+            root / ".lab", section, {names[0]: {"status": status, "message": message}}
         )
-        # So high a window that each card is in it whole.
-        with opened(browser, f"{url}{cards}", width, 9000, scheme) as sheet:
-            sheet.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-            for card, state in enumerate(verdicts):
-                to = folder / f"card-{state.replace(' ', '-')}-{end}"
-                sheet.locator(".lab-exercise").nth(card).screenshot(path=to)
+        # So high a window that a card is in it whole.
+        with opened(browser, address, width, 4000, scheme) as sheet:
+            card = sheet.locator(".lab-exercise").first
+            card.screenshot(path=folder / f"card-{state}-{end}")
+            if state in ("not-started", "passed"):
+                card.locator("summary").first.click()
+                card.locator(".lab-solution > summary").click()
+                card.screenshot(path=folder / f"card-{state}-some-{end}")
+                card.evaluate("(it) => it.querySelectorAll('details').forEach((d) => d.open = 1)")
+                card.screenshot(path=folder / f"card-{state}-all-{end}")
+    optional = next(exercise for exercise in section.exercises if exercise.optional)
+    place = links.to_exercise(section, pages.parse(section.page), optional.name)
+    base = address.partition("?")[0]
+    with opened(browser, f"{base}{place.partition('#')[0]}", width, 9000, scheme) as sheet:
+        anchor = f"#{links.anchor_of(optional.name)}"
+        card = sheet.locator(".lab-exercise").filter(has=sheet.locator(anchor))
+        card.screenshot(path=folder / f"card-optional-{end}")
 
 
 @contextlib.contextmanager
@@ -205,6 +234,7 @@ def opened(browser: Browser, address: str, width: int, height: int, scheme: str)
         viewport={"width": width, "height": height},
         color_scheme=scheme,  # type: ignore[arg-type]
     )
+    sheet.set_default_timeout(120_000)  # a machine may have other work
     sheet.goto(address)
     sheet.wait_for_selector(".stMain h1")
     sheet.wait_for_timeout(2000)  # for fonts, figures and the way down to a card
@@ -230,10 +260,13 @@ def lab(root: Path) -> Iterator[str]:
         process.wait(30)
 
 
-def notebook(browser: Browser, link: str, to: Path) -> None:
+def notebook(browser: Browser, link: str, to: Path, scheme: str = "light") -> None:
     """Photograph JupyterLab where the card's link leads."""
     section = catalogue.find_section("0.4")
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 860},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
     sheet = context.new_page()
     sheet.goto(link.replace("/lab?", "/lab?reset&"))
     sheet.wait_for_selector(".jp-Launcher", timeout=60_000)

@@ -505,6 +505,21 @@ def test_keys_turn_the_pages_but_not_while_one_writes(toys: Site):
     expect(page.get_by_role("heading", name="First", exact=True)).to_be_visible()
 
 
+def test_the_keyboard_scrolls_a_page_and_the_next(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop > 100"
+
+    page.keyboard.press("Space")
+    page.wait_for_function(scrolled)
+
+    page.keyboard.press("p")
+    expect(page.locator('[data-here="?section=9.1"]')).to_be_attached()
+    page.keyboard.press("n")
+    expect(page.locator('[data-here="?section=9.1&page=first"]')).to_be_attached()
+    page.keyboard.press("Space")
+    page.wait_for_function(scrolled)
+
+
 def test_the_colour_mode_swaps_the_drawings(toys: Site):
     page = toys.open("?section=9.1&page=first")
     light, dark = page.locator(".lab-figure.lab-light"), page.locator(".lab-figure.lab-dark")
