@@ -448,6 +448,13 @@ def test_formulas_stay_tex_for_the_browser_and_dollars_in_code_stay_dollars():
     assert "<code>$HOME</code>" in shown
 
 
+def test_a_full_stop_stays_on_the_line_of_its_formula():
+    shown = typeset.blocks("So $x$. And $y$ (or $z$), **$w$**")
+
+    for kept in ("x</span>.</span> And", "y</span></span> (or", "z</span>),</span>", "w</span></s"):
+        assert kept in shown
+
+
 def test_code_keeps_every_character_under_its_colours():
     source = 'def f(x):\n    """A < B & C."""\n\n    return x["<b>"]  # twice\n'
 
@@ -461,11 +468,12 @@ def test_code_of_an_unknown_language_is_shown_plain(language: str):
     assert "<code>if &lt;b&gt;</code>" in typeset.blocks(f"```{language}\nif <b>\n```")
 
 
-def test_the_script_holds_nothing_that_streamlit_takes_for_markup():
-    # DOMPurify drops a script with a tag in it, without a word.
-    script = Path(status.__file__).with_name("script.js").read_text()
+@pytest.mark.parametrize("name", ["script.js", "style.css"])
+def test_script_and_style_hold_nothing_that_streamlit_takes_for_markup(name: str):
+    # DOMPurify drops a script or a style with a tag in it, without a word.
+    source = Path(status.__file__).with_name(name).read_text()
 
-    assert re.findall(r"<[/\w!]", script) == []
+    assert re.findall(r"<[/\w!]", source) == []
 
 
 def test_streamlit_brings_the_katex_that_its_style_sheet_is_for():

@@ -19,8 +19,8 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Literal, Name, _TokenType
 from pygments.util import ClassNotFound
 
-# Keeps a full stop on the line of the formula before it.
-_WORD_JOINER = "\N{WORD JOINER}"
+# A formula in a line of so many characters of TeX is not broken; on a phone there is room for it.
+_SHORT = 24
 
 # Few colours are calm, and few elements are fast.
 _COLOURS = {
@@ -86,12 +86,22 @@ def _parser() -> MarkdownIt:
 
 
 def _formula(_: Any, tokens: Sequence[Token], at: int, *__: Any) -> str:
-    token = tokens[at]
-    css = "lab-tex lab-display" if token.type == "math_block" else "lab-tex"
-    tag = "div" if token.type == "math_block" else "span"
-    html = f'<{tag} class="{css}">{escape(token.content.strip(), quote=False)}</{tag}>'
-    after = tokens[at + 1].content if at + 1 < len(tokens) else ""
-    return html + _WORD_JOINER if after.startswith(tuple(".,;:!?)")) else html
+    tex = tokens[at].content.strip()
+    if tokens[at].type == "math_block":
+        return f'<div class="lab-tex lab-display">{escape(tex, quote=False)}</div>'
+    html = f'<span class="lab-tex">{escape(tex, quote=False)}</span>'
+    if len(tex) > _SHORT:
+        return html
+    return f'<span class="lab-short">{html}{_take_mark(tokens[at + 1 :])}</span>'
+
+
+def _take_mark(following: Sequence[Token]) -> str:
+    """Take the mark behind a formula, which a browser would put at the start of the next line."""
+    if not following or following[0].type != "text":
+        return ""
+    text = following[0].content
+    following[0].content = text.lstrip(".,;:!?)")
+    return text.removesuffix(following[0].content)
 
 
 def _fence(_: Any, tokens: Sequence[Token], at: int, *__: Any) -> str:

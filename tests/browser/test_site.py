@@ -629,7 +629,9 @@ def test_on_a_phone_a_link_closes_the_sidebar(toys: Site):
     page = toys.open("?section=9.1", width=390, height=844)
     second = page.locator(".lab-subpages").get_by_role("link", name="Second")
     expect(second).not_to_be_in_viewport()
+    expect(page.locator(".lab-mode")).to_be_visible()
     page.get_by_test_id("stExpandSidebarButton").click()
+    expect(page.locator(".lab-mode")).to_be_hidden()  # it would lie over the sidebar
 
     second.click()
 
