@@ -47,10 +47,20 @@
       part.className = "lab-math"
     }
   }
-  const loaded = import(new URL(window.arenaLabKatex, document.baseURI)).then((module) => {
-    katex = module.default()
-    setFormulas()
-  })
+  // A browser drops what it was fetching when a network comes or goes (a container starts).
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms))
+  const load = async (again = 0) => {
+    try {
+      const address = new URL(`${window.arenaLabKatex}${again ? `?${again}` : ""}`, document.baseURI)
+      katex = (await import(address)).default()
+      setFormulas()
+    } catch (fault) {
+      if (again === 10) throw fault
+      await pause(1000)
+      await load(again + 1)
+    }
+  }
+  const loaded = load()
 
   // The first page shows when its letters are there, so that nothing on it moves; those of
   // formulas are fetched even if it has none, for the next.
@@ -129,7 +139,6 @@
   })
 
   // Streamlit's menu holds the choice of colours: it is opened and closed without being seen.
-  const pause = (ms) => new Promise((done) => setTimeout(done, ms))
   const changeOnce = async () => {
     const wanted = root.dataset.labTheme === "dark" ? "Light" : "Dark"
     const menu = document.querySelector('[data-testid="stMainMenuButton"]')

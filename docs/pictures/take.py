@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
@@ -234,9 +234,12 @@ def opened(browser: Browser, address: str, width: int, height: int, scheme: str)
         viewport={"width": width, "height": height},
         color_scheme=scheme,  # type: ignore[arg-type]
     )
-    sheet.set_default_timeout(120_000)  # a machine may have other work
-    sheet.goto(address)
-    sheet.wait_for_selector(".stMain h1")
+    # Chromium drops what it was fetching when a network comes or goes, as when a container starts.
+    for patience in (20_000, 60_000, 120_000):
+        sheet.goto(address)
+        with contextlib.suppress(TimeoutError):
+            sheet.wait_for_selector(".stMain h1", timeout=patience)
+            break
     sheet.wait_for_timeout(2000)  # for fonts, figures and the way down to a card
     yield sheet
     sheet.close()

@@ -403,6 +403,15 @@ def test_formulas_are_typeset(toys: Site):
     expect(page.locator("strong .katex", has_text="2")).to_be_visible()
 
 
+def test_formulas_are_set_even_if_their_code_had_to_be_fetched_twice(toys: Site):
+    page = toys.browser.new_page()
+    page.route("**/rehype-katex.*.js", lambda route: route.abort(), times=1)
+
+    page.goto(f"{toys.url}?section=9.1&page=first")
+
+    expect(page.locator(".katex-display .mfrac").first).to_be_visible(timeout=30_000)
+
+
 def test_code_can_be_copied(toys: Site):
     page = toys.open("?section=9.1&page=first")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
