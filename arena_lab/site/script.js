@@ -22,7 +22,7 @@
   const grow = ({ tagName, properties, children, value }, parent, space) => {
     if (value !== undefined) return parent.append(value)
     const within = spaces[tagName] ?? space
-    const part = within ? document.createElementNS(within, tagName) : document.createElement(tagName)
+    const part = document.createElementNS(within ?? "http://www.w3.org/1999/xhtml", tagName)
     for (const [name, given] of Object.entries(properties))
       part.setAttribute(attributes[name] ?? name, [given].flat().join(" "))
     for (const child of children) grow(child, part, within)
@@ -30,7 +30,8 @@
   }
   const formula = (tex, css) => {
     const text = { type: "text", value: tex }
-    const span = { type: "element", tagName: "span", properties: { className: [css] }, children: [text] }
+    const properties = { className: [css] }
+    const span = { type: "element", tagName: "span", properties, children: [text] }
     const tree = { type: "root", children: [span] }
     katex(tree, { message() {} })
     const fragment = new DocumentFragment()
@@ -51,8 +52,8 @@
   const pause = (ms) => new Promise((done) => setTimeout(done, ms))
   const load = async (again = 0) => {
     try {
-      const address = new URL(`${window.arenaLabKatex}${again ? `?${again}` : ""}`, document.baseURI)
-      katex = (await import(address)).default()
+      const address = `${window.arenaLabKatex}${again ? `?${again}` : ""}`
+      katex = (await import(new URL(address, document.baseURI))).default()
       setFormulas()
     } catch (fault) {
       if (again === 10) throw fault
@@ -65,7 +66,7 @@
   // The first page shows when its letters are there, so that nothing on it moves; those of
   // formulas are fetched even if it has none, for the next.
   const usual = /^.?(Source (Sans|Code Pro)|KaTeX_(AMS|Main|Math|Size\d))\b/
-  const letters = [...document.fonts].filter((face) => usual.test(face.family) && face.style !== "oblique")
+  const letters = [...document.fonts].filter((face) => usual.test(face.family))
   const ready = Promise.allSettled([loaded, ...letters.map((face) => face.load())])
   ready.then(() => root.classList.add("lab-ready"))
 
@@ -83,8 +84,9 @@
       card.labShown = newest.outerHTML
       card.innerHTML = newest.innerHTML
       const section = card.closest(".lab-exercise")
-      section.classList.toggle("lab-tried", newest.dataset.tried === "True")
-      if (newest.dataset.tried === "True") section.querySelector(".lab-anyway")?.setAttribute("open", "")
+      const isTried = newest.dataset.tried === "True"
+      section.classList.toggle("lab-tried", isTried)
+      if (isTried) section.querySelector(".lab-anyway")?.setAttribute("open", "")
     }
   }
 
