@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from part2_cnns.utils import MNIST_STATISTICS, Pictures, pick_device
 
-from arena_lab.paths import ROOT, STATE
+from arena_lab.paths import STATE, short
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -174,7 +174,7 @@ class Run:
             for folder in sorted(self.project.glob("*/"), key=_age):
                 if self._is_the_same(folder):
                     return folder
-            print(f"No run of these settings in {_short(self.project)}; a new one begins.")
+            print(f"No run of these settings in {short(self.project)}; a new one begins.")
         name = getattr(self.args, "wandb_name", None) or time.strftime("%Y-%m-%d_%H-%M-%S")
         folder, n = self.project / name, 1
         while folder.exists():
@@ -206,14 +206,14 @@ class Run:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # what pickle and zip raise for damaged bytes
             raise ValueError(
-                f"{_short(path)} is damaged; remove its folder, and the run before it is resumed"
+                f"{short(path)} is damaged; remove its folder, and the run before it is resumed"
             ) from error
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
         self._state = state
         self.step = self.now = state["step"]
         self.history = {name: [(s, v) for s, v in row] for name, row in state["history"].items()}
-        print(f"The run in {_short(self.folder)} goes on after step {self.step:,}.")
+        print(f"The run in {short(self.folder)} goes on after step {self.step:,}.")
 
     def batches(self, pictures: Any, batch_size: int, *, shuffle: bool = True) -> "KeptBatches":
         """Give a loader; it counts steps, and keeps the run.
@@ -315,10 +315,10 @@ class Run:
         if kind is None and self.step:
             self.save()
             self.figure("losses", plot_history(self.history))
-            print(f"Losses, pictures and weights are in {_short(self.folder)}")
+            print(f"Losses, pictures and weights are in {short(self.folder)}")
         elif kind is KeyboardInterrupt and (self.folder / _CHECKPOINT).exists():
             again = f"{type(self.args).__name__}(…, resume=True)"
-            print(f"Stopped; {again} goes on from the checkpoint in {_short(self.folder)}")
+            print(f"Stopped; {again} goes on from the checkpoint in {short(self.folder)}")
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self._stop:  # asked twice: at once
@@ -389,11 +389,6 @@ class KeptBatches:
 
 def _age(folder: Path) -> float:
     return -folder.stat().st_mtime
-
-
-def _short(folder: Path) -> Path:
-    """Give a path as one reads it from the lab's folder."""
-    return folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
 
 
 def _random_state() -> dict[str, Any]:
