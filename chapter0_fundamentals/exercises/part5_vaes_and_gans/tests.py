@@ -1838,6 +1838,7 @@ def test_kl_per_dimension(kl_per_dimension):
 
 @checks("DenoisingTrainer")
 def test_denoising_training_step(DenoisingTrainer, DenoisingArgs):
+    torch.manual_seed(0)  # with some starts a mistake gives nearly the right loss
     img, model = strokes(8), PlainAutoencoder()
     with kept_aside(strokes(24)):
         trainer = trainer_of(DenoisingTrainer, DenoisingArgs, model, noise=0.5)
