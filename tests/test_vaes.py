@@ -274,6 +274,17 @@ def test_own_layers_compute_what_torchs_do() -> None:
     assert {type(layer).__module__.split(".")[0] for layer in kinds} == {"part2_cnns"}
 
 
+def test_own_layers_compute_what_torchs_do_in_evaluation_too() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 4, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+    x = torch.randn(5, 3, 8, 8)
+    model(2 * x + 1)  # moves the running statistics
+    expected = model.eval()(x)
+    own = utils.with_own_layers(model)
+    torch.testing.assert_close(own(x), expected, rtol=1e-4, atol=1e-5)
+    assert not any(layer.training for layer in own.modules())
+
+
 def test_own_layers_refuse_a_bias_that_they_lack() -> None:
     with pytest.raises(ValueError, match="bias=False"):
         utils.with_own_layers(nn.Sequential(nn.Conv2d(1, 2, 3)))

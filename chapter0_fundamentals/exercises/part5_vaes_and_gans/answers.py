@@ -26,6 +26,7 @@ import part5_vaes_and_gans.tests as tests  # noqa: F401
 from part5_vaes_and_gans.utils import (
     Run,
     compare_layers,
+    compare_layers_of_vae,
     display_data,
     fit_gan_sizes,
     fit_sizes,
@@ -973,6 +974,7 @@ class ConvTranspose2d(nn.Module):
 
 if MAIN:
     compare_layers(DCGAN)
+    compare_layers_of_vae(VAE)
 
 # %%
 if MAIN:
@@ -1100,6 +1102,7 @@ if MAIN:
 # %%
 if MAIN:
     tests.test_denoising_training_step(DenoisingTrainer, DenoisingArgs)
+    tests.test_denoising_overfits(DenoisingTrainer, DenoisingArgs, Autoencoder)
 
 # %% [markdown]
 # ### SparseTrainer
@@ -1153,6 +1156,7 @@ if MAIN:
 # %%
 if MAIN:
     tests.test_sparse_training_step(SparseTrainer, SparseArgs)
+    tests.test_sparse_overfits(SparseTrainer, SparseArgs, Autoencoder)
 
 # %% [markdown]
 # ### kl_between
@@ -1249,3 +1253,4 @@ if MAIN:
 if MAIN:
     tests.test_hierarchical_vae(HierarchicalVAE)
     tests.test_hierarchical_vae_levels(HierarchicalVAE, kl_between, kl_divergence)
+    tests.test_hierarchical_vae_overfits(HierarchicalVAETrainer, VAEArgs, HierarchicalVAE)

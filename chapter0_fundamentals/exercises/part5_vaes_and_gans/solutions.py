@@ -26,6 +26,7 @@ import part5_vaes_and_gans.tests as tests  # noqa: F401
 from part5_vaes_and_gans.utils import (
     Run,
     compare_layers,
+    compare_layers_of_vae,
     display_data,
     fit_gan_sizes,
     fit_sizes,
@@ -1035,6 +1036,7 @@ class ConvTranspose2d(nn.Module):
 
 if MAIN:
     compare_layers(DCGAN)
+    compare_layers_of_vae(VAE)
 
 
 # %%

@@ -847,6 +847,10 @@ def expect_gan_parameters(model, wanted, *, made, hidden):
         fail(f"{made}: a batch norm is missing; {n_norms} belong here", **details)
     if sorted(have) == sorted(wanted):
         fail(f"{made}: the layers stand in the wrong order", **details)
+    if [s for s in have if len(s) > 1] == [s for s in wanted if len(s) > 1]:
+        but = "the last" if made.startswith("Generator") else "the first"
+        fail(f"{made}: batch norm stands on the wrong layer; it belongs after each convolution but "
+             f"{but}", **details)  # fmt: skip
     if [s for s in have if len(s) == 4] == [s for s in wanted if len(s) == 4][::-1]:
         fail(f"{made}: the convolutions stand in the reverse order", **details)
     fail(f"{made}: a layer has the wrong number of channels or features", **details)
@@ -1873,6 +1877,13 @@ def test_denoising_training_step(DenoisingTrainer, DenoisingArgs):
                  "zero_grad, backward and step belong together")  # fmt: skip
 
 
+@checks("DenoisingTrainer")
+def test_denoising_overfits(DenoisingTrainer, DenoisingArgs, Autoencoder):
+    sizes = {"batch_size": 8, "epochs": 1, "lr": 5e-3, "use_wandb": False, "noise": 0.2}
+    args = DenoisingArgs(5, 64, **sizes)
+    expect_overfitting(DenoisingTrainer, args, of="DenoisingTrainer", factor=0.7)
+
+
 def expect_noise(first, second):
     """Check the noise of two steps: normal, with deviation 0.5, new each time."""
     if not first.any():
@@ -1920,6 +1931,12 @@ def test_sparse_training_step(SparseTrainer, SparseArgs):
                 with_penalty(lambda z: 0.3 * z.abs().sum(1).mean()),
             "the penalty has the wrong sign": with_penalty(lambda z: -0.3 * z.abs().mean()),
         }, of="SparseTrainer")  # fmt: skip
+
+
+@checks("SparseTrainer")
+def test_sparse_overfits(SparseTrainer, SparseArgs, Autoencoder):
+    sizes = {"batch_size": 8, "epochs": 1, "lr": 5e-3, "use_wandb": False, "l1": 0.01}
+    expect_overfitting(SparseTrainer, SparseArgs(32, 64, **sizes), of="SparseTrainer", factor=0.8)
 
 
 @checks("kl_between")
@@ -2023,3 +2040,11 @@ def test_hierarchical_vae_levels(HierarchicalVAE, kl_between, kl_divergence):
     made = torch.stack([model.sample(torch.zeros(1, 2)).detach() for _ in range(8)])
     if not made.std(0).any():
         fail("sample draws nothing: latents are drawn with the deviation that prior gives")
+
+
+@checks("HierarchicalVAE")
+def test_hierarchical_vae_overfits(HierarchicalVAETrainer, VAEArgs, HierarchicalVAE):
+    sizes = {"batch_size": 8, "epochs": 1, "lr": 5e-3, "use_wandb": False, "beta_kl": 0.01}
+    args = VAEArgs(5, 64, **sizes)
+    of = "HierarchicalVAETrainer with your HierarchicalVAE"
+    expect_overfitting(HierarchicalVAETrainer, args, of=of, factor=0.8)

@@ -49,13 +49,12 @@ def short(name: str) -> dict[str, np.ndarray]:
 
 
 def galaxies() -> dict[str, np.ndarray]:
-    """Train on galaxies, and keep some real ones beside them."""
+    """Train on galaxies with the sizes that a machine without GPU gets, and keep real ones too."""
     import torch
     from part5_vaes_and_gans import solutions as ours
     from part5_vaes_and_gans.utils import looking_at
 
-    args = ours.DCGANArgs(hidden_channels=[16, 32, 64], epochs=20, lr=5e-4)
-    trainer = ours.DCGANTrainer(args)
+    trainer = ours.DCGANTrainer(ours.DCGANArgs())
     real = trainer.trainset[torch.arange(0, 24 * 7, 7)][0]
     model = trainer.train()
     latents = torch.randn(24, 100, generator=torch.Generator().manual_seed(0))
@@ -67,10 +66,15 @@ def layers() -> dict[str, np.ndarray]:
     """Time torch's layers and those of the course, on one thread."""
     import torch
     from part5_vaes_and_gans import solutions as ours
-    from part5_vaes_and_gans.utils import compare_layers
+    from part5_vaes_and_gans.utils import compare_layers, compare_layers_of_vae
 
     torch.set_num_threads(1)
-    return {"layers_ms": np.array([*compare_layers(ours.DCGAN, n_steps=15).values()])}
+    of_gan = compare_layers(ours.DCGAN, n_steps=15)
+    of_vae = compare_layers_of_vae(ours.VAE, n_steps=15)
+    return {
+        "layers_ms": np.array([*of_gan.values()]),
+        "layers_vae_ms": np.array([*of_vae.values()]),
+    }
 
 
 def main(names: list[str]) -> None:
