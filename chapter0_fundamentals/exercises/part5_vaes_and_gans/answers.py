@@ -1158,6 +1158,10 @@ if MAIN:
     tests.test_sparse_training_step(SparseTrainer, SparseArgs)
     tests.test_sparse_overfits(SparseTrainer, SparseArgs, Autoencoder)
 
+# %%
+if MAIN:
+    galaxy_vae = VAETrainer(VAEArgs(dataset="CELEB", epochs=10)).train()
+
 # %% [markdown]
 # ### kl_between
 #

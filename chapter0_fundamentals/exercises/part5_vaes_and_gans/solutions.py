@@ -1205,6 +1205,11 @@ if MAIN:
 
 
 # %%
+if MAIN:
+    galaxy_vae = VAETrainer(VAEArgs(dataset="CELEB", epochs=10)).train()
+
+
+# %%
 def kl_between(
     mu_q: Float[Tensor, "batch latent"],
     logsigma_q: Float[Tensor, "batch latent"],

@@ -455,7 +455,6 @@ def layers_speed(theme: Theme) -> Figure:
         (0.0, "VAE: 128 digits of 28 × 28", "layers_vae_ms"),
     ):
         axes = _gan_axes(board, (0.33, bottom + 0.03, 0.5, 0.35), title)
-        axes.title.set_position((-0.62, 1))
         axes.grid(False)
         for y, ((_, color), ms) in enumerate(zip(rows, _gans()[key], strict=True)):
             axes.barh(-y, ms, 0.55, color=theme[color])
@@ -586,8 +585,8 @@ def vae_galaxies(theme: Theme) -> Figure:
     board, data = Board(theme, 5.1, 3.45), _trained()
     for name, label, color, y in (
         ("holdout", "held out", "ink", 3.4),
-        ("made", "made of 32 numbers each", "forward", 2.55),
-        ("samples", "drawn: made of random numbers", "accent", 1.6),
+        ("made", "made of 32 numbers each", "forward", 2.48),
+        ("samples", "drawn: made of random numbers", "accent", 1.56),
     ):
         board.text(0.1, y - 0.1, label, color, 10.5, ha="left", bold=True)
         _pictures(board, data[f"galaxies_{name}"], 8, 0.1, y - 0.24, 4.9)
