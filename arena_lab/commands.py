@@ -14,7 +14,7 @@ from rich.table import Table
 
 from arena_lab import catalogue, classes, isolation
 from arena_lab.errors import LabError
-from arena_lab.paths import ROOT
+from arena_lab.paths import ROOT, short
 
 P = ParamSpec("P")
 
@@ -147,7 +147,7 @@ def starters(section_number: str | None, *, check: bool) -> None:
         if begun:
             raise LabError(f"{name} holds answers ({', '.join(begun[:4])}): left as it is")
         kept = replace_answers(section.answers, text)
-        print(f"wrote {name}" + (f"; the old one is {kept.relative_to(ROOT)}" if kept else ""))
+        print(f"wrote {name}" + (f"; the old one is {short(kept)}" if kept else ""))
     if check and stale:
         raise Exit(f"out of date: {', '.join(stale)}. Run: ./inv starters", code=1)
 
@@ -206,7 +206,7 @@ def reset(name: str) -> None:
 
     section, exercise = _find_anywhere(name)
     kept = guide.reset(section, exercise)
-    copy = f"; the file before is {kept.relative_to(ROOT)}" if kept else ""
+    copy = f"; the file before is {short(kept)}" if kept else ""
     print(f"{exercise.title} is as at the start{copy}")
 
 

@@ -11,7 +11,8 @@ import re
 import tempfile
 import textwrap
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,8 +100,11 @@ def build(section: Section, *, solutions: bool) -> "NotebookNode":
     return notebook
 
 
-def execute(notebook: "NotebookNode", section: Section) -> None:
+def execute(notebook: "NotebookNode", section: Section) -> list[float]:
     """Run a notebook from top to bottom, and keep what its cells print and show.
+
+    Returns:
+        How many seconds each cell took, 0 for those of prose.
 
     Raises:
         LabError: A cell fails, or an output names a path of this machine.
@@ -125,10 +129,22 @@ def execute(notebook: "NotebookNode", section: Section) -> None:
         except (CellExecutionError, CellTimeoutError) as error:
             said = Text.from_ansi(str(error)).plain
             raise LabError(f"{section.number}: a cell of the solutions fails:\n{said}") from None
+    times = [_seconds(cell.metadata.pop("execution", {})) for cell in notebook.cells]
     for number, cell in enumerate(notebook.cells):
-        cell.metadata.pop("execution", None)
         for output in cell.get("outputs", ()):
             _check(str(output), f"{section.number}: the output of cell {number}")
+    return times
+
+
+def _seconds(execution: Mapping[str, str]) -> float:
+    """Give how long a cell ran, from when the kernel said that it began and had ended."""
+    if "shell.execute_reply" not in execution:
+        return 0.0
+    begin, end = (
+        datetime.fromisoformat(execution[name])
+        for name in ("iopub.execute_input", "shell.execute_reply")
+    )
+    return (end - begin).total_seconds()
 
 
 def _check(text: str, what: str) -> None:

@@ -12,6 +12,11 @@ ROOT = Path(os.environ.get("ARENA_LAB_ROOT") or Path(__file__).resolve().parent.
 STATE = Path(os.environ.get("ARENA_LAB_STATE") or ROOT / ".lab")
 
 
+def short(path: Path) -> Path:
+    """Give a path as one reads it from the checkout; one that lies elsewhere stays whole."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that a reader, a crash or a full disk finds the old one or the new one.
 

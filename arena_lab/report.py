@@ -1,7 +1,6 @@
 """Show verdicts: a table for a terminal with one failure explained, or JSON for a program."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
@@ -12,7 +11,7 @@ from rich.text import Text
 from arena_lab.catalogue import Exercise, Section
 from arena_lab.checking import FAILED, NOT_STARTED, PASSED, WAITING, TestVerdict, Verdict, now
 from arena_lab.mutation import GOAL, Score
-from arena_lab.paths import ROOT
+from arena_lab.paths import short
 
 MARKS = {
     PASSED: ("✓", "green"),
@@ -123,7 +122,7 @@ def as_json(section: Section, verdicts: list[Verdict], *, solutions: bool) -> st
     counts: dict[str, int] = {status: sum(v.status == status for v in verdicts) for status in MARKS}
     data: dict[str, Any] = {
         "section": section.number,
-        "file": _relative(section.solutions if solutions else section.answers),
+        "file": str(short(section.solutions if solutions else section.answers)),
         "time": now(),
         "success": is_success(verdicts),
         "counts": counts,
@@ -134,10 +133,6 @@ def as_json(section: Section, verdicts: list[Verdict], *, solutions: bool) -> st
         ],
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-
-
-def _relative(path: Path) -> str:
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
 def score_table(scores: list[Score]) -> Table:

@@ -18,11 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from arena_lab.errors import LabError
-from arena_lab.paths import STATE
+from arena_lab.paths import STATE, short
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import nn
 
 STORE = STATE / "runs"
@@ -218,7 +216,7 @@ def _start(project: str, name: str | None, config: dict[str, Any]) -> Run:
             auto_log_cpu=False,
             auto_log_gpu=False,
         )
-    print(f"Run {made.name!r} of project {project!r} is kept in {_short(STORE)}.")
+    print(f"Run {made.name!r} of project {project!r} is kept in {short(STORE)}.")
     return Run(project, made.name, config, made)
 
 
@@ -281,12 +279,6 @@ def _pixels(data: Any) -> np.ndarray:
             array = (array - low) / max(high - low, 1e-12)
         array = array * 255
     return array.astype(np.uint8)
-
-
-def _short(path: "Path") -> str:
-    from arena_lab.paths import ROOT
-
-    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def _wandb() -> Any:

@@ -189,6 +189,18 @@ def test_starters_keep_a_copy_of_what_they_replace(lab: Lab, section: Section) -
     assert "# a note of mine" in copy.read_text()
 
 
+@pytest.mark.parametrize("command", ["starters", "reset double"])
+def test_copy_that_is_kept_elsewhere_is_named_whole(
+    lab: Lab, section: Section, tmp_path_factory: pytest.TempPathFactory, command: str
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    section.answers.write_text(section.answers.read_text() + "\n# a note of mine\n")
+    done = lab.invoke(*command.split(), ARENA_LAB_STATE=str(elsewhere))
+    (copy,) = (elsewhere / "backups").rglob("*.py")
+    assert str(copy) in done.stdout
+    assert done.returncode == 0
+
+
 def test_starters_check_writes_nothing(lab: Lab, section: Section) -> None:
     section.answers.write_text(section.answers.read_text() + "\n# changed\n")
     before = section.answers.read_bytes()

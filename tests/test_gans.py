@@ -21,7 +21,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(utils, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(utils, "pick_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(solutions, "pick_device", lambda: torch.device("cpu"))
-    utils.load_pictures.cache_clear()
+    utils._photographs.cache_clear()
 
 
 def small(**settings: object) -> solutions.DCGANArgs:

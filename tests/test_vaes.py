@@ -1,11 +1,14 @@
 """What section 0.5 promises of its trainings: kept, stopped, resumed, and without a network."""
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from arena_lab import data
@@ -13,6 +16,7 @@ from arena_lab.catalogue import find_section, make_importable
 
 make_importable(find_section("0.5"))
 
+from part2_cnns.utils import Pictures  # noqa: E402
 from part5_vaes_and_gans import solutions, utils  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -28,10 +32,19 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(utils, "RUNS", tmp_path / "trainings")
     for cached in (utils._digits, utils.holdout_digits, utils.load_digits):
         cached.cache_clear()
-    few = utils.load_digits()[:100]
-    monkeypatch.setattr(utils, "load_dataset", lambda name: few)
-    monkeypatch.setattr(solutions, "load_dataset", lambda name: few)
+    monkeypatch.setattr(utils, "pick_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(solutions, "pick_device", lambda: torch.device("cpu"))
+    utils._photographs.cache_clear()
+    load = utils.load_dataset
+    few = functools.partial(few_of, load)
+    monkeypatch.setattr(utils, "load_dataset", few)
+    monkeypatch.setattr(solutions, "load_dataset", few)
     return tmp_path / "trainings"
+
+
+def few_of(load: Callable[..., Pictures], dataset: str, train: bool = True) -> Pictures:
+    """Give few pictures to train on, and all to test with."""
+    return load(dataset, train)[:100] if train else load(dataset, train)
 
 
 def stopped_after(trainer: solutions.AutoencoderTrainer, n_steps: int) -> None:
@@ -154,7 +167,9 @@ def test_figures_in_a_notebook_are_updated_and_not_drawn_anew(
 def test_sizes_are_chosen_and_said_unless_they_are_set(capsys: pytest.CaptureFixture[str]) -> None:
     fitted = utils.fit_sizes(solutions.VAEArgs(), 4_000)
     assert (fitted.batch_size, fitted.epochs) == (128, 20)
-    assert "4,000 pictures, not 60,000" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "4,000 pictures, not 60,000" in said
+    assert "epochs=20 instead of 10" in said
     for args, n in ((solutions.VAEArgs(epochs=3), 4_000), (solutions.VAEArgs(), 60_000)):
         assert utils.fit_sizes(args, n) is args
     assert capsys.readouterr().out == ""
@@ -169,10 +184,78 @@ def test_held_out_digits_are_one_of_each_and_none_is_trained_on() -> None:
         assert not (trainset.images == image).flatten(1).all(1).any()
 
 
-def test_other_data_than_digits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    with pytest.raises(ValueError, match="must be 'MNIST'"):
-        utils.load_dataset("CELEB")
+def test_unknown_data_are_refused() -> None:
+    with pytest.raises(ValueError, match="must be 'MNIST' or 'CELEB', not 'FACES'"):
+        solutions.VAETrainer(solutions.VAEArgs(dataset="FACES"))
+
+
+COLOURS = SMALL | {"dataset": "CELEB", "log_every_n_steps": 10}
+
+
+@pytest.mark.parametrize(
+    ("Trainer", "Args"),
+    [
+        *TRAINERS,
+        (solutions.DenoisingTrainer, solutions.DenoisingArgs),
+        (solutions.SparseTrainer, solutions.SparseArgs),
+    ],
+)
+def test_every_autoencoder_trains_on_galaxies_where_there_are_no_faces(
+    Trainer: type, Args: type, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer = Trainer(Args(**COLOURS))
+    trainer.train()
+    losses = [value for _, value in trainer.run.history["loss"]]
+    assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
+    assert capsys.readouterr().out.count("galaxies stand in for CelebA") == 1
+
+
+def test_hierarchical_vae_refuses_what_it_does_not_learn() -> None:
+    with pytest.raises(ValueError, match="takes digits"):
+        solutions.HierarchicalVAETrainer(solutions.VAEArgs(**COLOURS))
+
+
+def test_pictures_and_latents_of_galaxies_are_stored_with_the_run() -> None:
+    trainer = solutions.VAETrainer(solutions.VAEArgs(**COLOURS))
+    trainer.train()
+    folder = trainer.run.folder
+    made = {path.name for path in (folder / "pictures").glob("*_000020.png")}
+    assert made == {f"{n}_000020.png" for n in ("samples", "reconstructions", "latent_grid")}
+    pixels = np.asarray(Image.open(folder / "pictures" / "reconstructions_000020.png"))
+    assert np.ptp(pixels.astype(int), axis=2).max() > 50  # in colour
+    assert "base64," in (folder / "latents.html").read_text()
+
+
+def test_faces_are_trained_on_in_their_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 64, 64, 3), np.uint8)
+    found = data.PicturesWithoutLabels(pixels[:40], pixels[40:], "CelebA")
+    monkeypatch.setattr(data, "faces", lambda subset: found)
+    model = solutions.VAETrainer(solutions.VAEArgs(**COLOURS, latent_dim_size=7)).train()
+    made, mu, logsigma = model(torch.zeros(2, 3, 64, 64))
+    assert made.shape == (2, 3, 64, 64)
+    assert mu.shape == logsigma.shape == (2, 7)
+
+
+@pytest.mark.parametrize("side", [28, 32, 64])
+def test_code_and_way_of_drawing_stay_whatever_the_pictures(side: int) -> None:
+    pixels = torch.zeros(1, 1 if side == 28 else 3, side, side, dtype=torch.uint8)
+    pictures = Pictures(pixels, torch.zeros(1), ((0.5,), (0.5,)), [""])
+    for made in (solutions.Autoencoder(4, 10), solutions.VAE(4, 10)):
+        digits = made.encoder(torch.zeros(2, 1, 28, 28)).shape
+        model = utils.fit_to_pictures(made, pictures)
+        assert model.encoder(pixels.float().repeat(2, 1, 1, 1)).shape == digits
+        assert model.decoder(torch.zeros(2, 4)).shape[1:] == pixels.shape[1:]
+
+
+def test_pictures_in_colour_get_a_longer_code_and_it_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fitted = utils.fit_sizes(solutions.VAEArgs(dataset="CELEB"), 2_056)
+    assert (fitted.latent_dim_size, fitted.hidden_dim_size, fitted.beta_kl) == (32, 256, 0.02)
+    assert (fitted.batch_size, fitted.epochs) == (64, 40)
+    assert "latent_dim_size=32 instead of 5" in capsys.readouterr().out
+    faces = utils.fit_sizes(solutions.AutoencoderArgs(dataset="CELEB", hidden_dim_size=99), 192_599)
+    assert (faces.latent_dim_size, faces.hidden_dim_size, faces.epochs) == (32, 99, 10)
 
 
 def test_own_layers_compute_what_torchs_do() -> None:
@@ -189,6 +272,17 @@ def test_own_layers_compute_what_torchs_do() -> None:
     torch.testing.assert_close(own(x), expected, rtol=1e-4, atol=1e-5)
     kinds = [own[0], own[1], own[2], own[3][1]]
     assert {type(layer).__module__.split(".")[0] for layer in kinds} == {"part2_cnns"}
+
+
+def test_own_layers_compute_what_torchs_do_in_evaluation_too() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 4, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+    x = torch.randn(5, 3, 8, 8)
+    model(2 * x + 1)  # moves the running statistics
+    expected = model.eval()(x)
+    own = utils.with_own_layers(model)
+    torch.testing.assert_close(own(x), expected, rtol=1e-4, atol=1e-5)
+    assert not any(layer.training for layer in own.modules())
 
 
 def test_own_layers_refuse_a_bias_that_they_lack() -> None:

@@ -26,11 +26,14 @@ import part5_vaes_and_gans.tests as tests  # noqa: F401
 from part5_vaes_and_gans.utils import (
     Run,
     compare_layers,
+    compare_layers_of_vae,
     display_data,
     fit_gan_sizes,
     fit_sizes,
+    fit_to_pictures,
     grey_levels,
     holdout_digits,
+    holdout_pictures,
     load_dataset,
     load_digits,
     load_pictures,
@@ -101,7 +104,7 @@ class AutoencoderArgs:
 
     latent_dim_size: int = 5
     hidden_dim_size: int = 128
-    dataset: str = "MNIST"
+    dataset: str = "MNIST"  # or "CELEB": faces, or galaxies that stand in for them
     batch_size: int = 512
     epochs: int = 10
     lr: float = 1e-3
@@ -131,7 +134,8 @@ class AutoencoderTrainer:
 
     def make_model(self) -> nn.Module:
         """Give the model that is trained, with random weights."""
-        return Autoencoder(self.args.latent_dim_size, self.args.hidden_dim_size)
+        model = Autoencoder(self.args.latent_dim_size, self.args.hidden_dim_size)
+        return fit_to_pictures(model, self.trainset)
 
     def training_step(self, img: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, ""]:
         """Take one step of the optimizer on a batch.
@@ -143,7 +147,7 @@ class AutoencoderTrainer:
         raise NotImplementedError()
 
     def log_samples(self) -> None:
-        """Store and show held-out digits, what the model makes of them, and its latent space."""
+        """Store and show held-out pictures, what the model makes of them, and its latent space."""
         log_pictures(self.run, self.model, lambda img: self.model(img))
 
     def train(self) -> nn.Module:
@@ -197,16 +201,19 @@ def log_pictures(run: Run, model: nn.Module, reconstruct: Any, scale: float = 3.
         reconstruct: What makes pictures of pictures.
         scale: How far the grid of latents reaches.
     """
-    holdout, testset = holdout_digits(), load_digits(train=False)
-    device = next(model.parameters()).device
+    dataset = run.args.dataset
+    holdout, testset = holdout_pictures(dataset), load_dataset(dataset, train=False)[:1000]
+    device, statistics = next(model.parameters()).device, testset.statistics
     with looking_at(model):
         made = reconstruct(holdout.to(device)).cpu()
+        both = torch.cat([holdout, made])
+        run.pictures("reconstructions", grey_levels(both, statistics), n_cols=10)
         grid = create_grid_of_latents(model, (-scale, scale))
-        run.pictures("reconstructions", grey_levels(torch.cat([holdout, made])), n_cols=10)
-        run.pictures("latent_grid", grey_levels(model.decoder(grid)), n_cols=11)
-        latents = latents_of(model, testset.images[:1000])
-        places = latents_of(model, holdout)
-        run.figure("latents", visualise_input(latents, testset.labels[:1000], places, holdout))
+        run.pictures("latent_grid", grey_levels(model.decoder(grid), statistics), n_cols=11)
+        latents, places = latents_of(model, testset.images), latents_of(model, holdout)
+        seen = {"holdout_latent_vectors": places, "HOLDOUT_DATA": holdout}
+        figure = visualise_input(latents, testset.labels, **seen, statistics=statistics)
+        run.figure("latents", figure)
 
 
 if MAIN:
@@ -340,7 +347,8 @@ class VAETrainer:
 
     def make_model(self) -> nn.Module:
         """Give the model that is trained, with random weights."""
-        return VAE(self.args.latent_dim_size, self.args.hidden_dim_size)
+        model = VAE(self.args.latent_dim_size, self.args.hidden_dim_size)
+        return fit_to_pictures(model, self.trainset)
 
     def training_step(self, img: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, ""]:
         """Take one step of the optimizer on a batch.
@@ -352,11 +360,12 @@ class VAETrainer:
         raise NotImplementedError()
 
     def log_samples(self) -> None:
-        """Store and show reconstructions, new digits, and the latent space."""
+        """Store and show reconstructions, new pictures, and the latent space."""
         with looking_at(self.model):
             device = next(self.model.parameters()).device
             z = torch.randn(20, self.args.latent_dim_size, device=device)
-            self.run.pictures("samples", grey_levels(self.model.decoder(z)), n_cols=10)
+            samples = grey_levels(self.model.decoder(z), self.trainset.statistics)
+            self.run.pictures("samples", samples, n_cols=10)
         log_pictures(self.run, self.model, lambda img: self.model(img)[0], scale=2.0)
 
     def train(self) -> nn.Module:
@@ -967,6 +976,7 @@ class ConvTranspose2d(nn.Module):
 
 if MAIN:
     compare_layers(DCGAN)
+    compare_layers_of_vae(VAE)
 
 # %%
 if MAIN:
@@ -1073,13 +1083,13 @@ class DenoisingTrainer(AutoencoderTrainer):
         raise NotImplementedError()
 
     def log_samples(self) -> None:
-        """Store and show held-out digits with noise, and what the model makes of them."""
-        img = holdout_digits()
+        """Store and show held-out pictures with noise, and what the model makes of them."""
+        img = holdout_pictures(self.args.dataset)
         with looking_at(self.model):
             noisy = img + self.args.noise * torch.randn_like(img)
             made = self.model(noisy.to(next(self.model.parameters()).device)).cpu()
-        rows = torch.cat([img, noisy, made])
-        self.run.pictures("denoised", grey_levels(rows), n_cols=10)
+        rows = grey_levels(torch.cat([img, noisy, made]), self.trainset.statistics)
+        self.run.pictures("denoised", rows, n_cols=10)
 
 
 if MAIN:
@@ -1094,6 +1104,7 @@ if MAIN:
 # %%
 if MAIN:
     tests.test_denoising_training_step(DenoisingTrainer, DenoisingArgs)
+    tests.test_denoising_overfits(DenoisingTrainer, DenoisingArgs, Autoencoder)
 
 # %% [markdown]
 # ### SparseTrainer
@@ -1147,6 +1158,11 @@ if MAIN:
 # %%
 if MAIN:
     tests.test_sparse_training_step(SparseTrainer, SparseArgs)
+    tests.test_sparse_overfits(SparseTrainer, SparseArgs, Autoencoder)
+
+# %%
+if MAIN:
+    galaxy_vae = VAETrainer(VAEArgs(dataset="CELEB", epochs=10)).train()
 
 # %% [markdown]
 # ### kl_between
@@ -1208,6 +1224,8 @@ class HierarchicalVAETrainer(VAETrainer):
 
     def make_model(self) -> nn.Module:
         """Give the model that is trained, with random weights."""
+        if self.args.dataset != "MNIST":
+            raise ValueError("a HierarchicalVAE takes digits: leave dataset at 'MNIST'")
         return HierarchicalVAE(self.args.latent_dim_size, self.args.hidden_dim_size)
 
     def training_step(self, img: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, ""]:
@@ -1242,3 +1260,4 @@ if MAIN:
     tests.test_hierarchical_vae(HierarchicalVAE)
     tests.test_hierarchical_vae_levels(HierarchicalVAE, kl_between, kl_divergence)
     tests.test_hierarchical_vae_draws(HierarchicalVAE, kl_between, kl_divergence)
+    tests.test_hierarchical_vae_overfits(HierarchicalVAETrainer, VAEArgs, HierarchicalVAE)

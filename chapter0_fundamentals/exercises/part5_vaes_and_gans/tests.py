@@ -850,6 +850,10 @@ def expect_gan_parameters(model, wanted, *, made, hidden):
         fail(f"{made}: a batch norm is missing; {n_norms} belong here", **details)
     if sorted(have) == sorted(wanted):
         fail(f"{made}: the layers stand in the wrong order", **details)
+    if [s for s in have if len(s) > 1] == [s for s in wanted if len(s) > 1]:
+        but = "the last" if made.startswith("Generator") else "the first"
+        fail(f"{made}: batch norm stands on the wrong layer; it belongs after each convolution but "
+             f"{but}", **details)  # fmt: skip
     if [s for s in have if len(s) == 4] == [s for s in wanted if len(s) == 4][::-1]:
         fail(f"{made}: the convolutions stand in the reverse order", **details)
     fail(f"{made}: a layer has the wrong number of channels or features", **details)
@@ -1905,6 +1909,7 @@ def test_kl_per_dimension(kl_per_dimension):
 
 @checks("DenoisingTrainer")
 def test_denoising_training_step(DenoisingTrainer, DenoisingArgs):
+    torch.manual_seed(0)  # with some starts a mistake gives nearly the right loss
     img, model = strokes(8), PlainAutoencoder()
     with kept_aside(strokes(24)):
         trainer = trainer_of(DenoisingTrainer, DenoisingArgs, model, noise=0.5)
@@ -1939,6 +1944,13 @@ def test_denoising_training_step(DenoisingTrainer, DenoisingArgs):
         if not torch.allclose(old - new, LR * gradient, 1e-3, 1e-5):
             fail("the step changes the parameters by something else than the loss's gradient: "
                  "zero_grad, backward and step belong together")  # fmt: skip
+
+
+@checks("DenoisingTrainer")
+def test_denoising_overfits(DenoisingTrainer, DenoisingArgs, Autoencoder):
+    sizes = {"batch_size": 8, "epochs": 1, "lr": 5e-3, "use_wandb": False, "noise": 0.2}
+    args = DenoisingArgs(5, 64, **sizes)
+    expect_overfitting(DenoisingTrainer, args, of="DenoisingTrainer", factor=0.7)
 
 
 def expect_noise(first, second):
@@ -1988,6 +2000,12 @@ def test_sparse_training_step(SparseTrainer, SparseArgs):
                 with_penalty(lambda z: 0.3 * z.abs().sum(1).mean()),
             "the penalty has the wrong sign": with_penalty(lambda z: -0.3 * z.abs().mean()),
         }, of="SparseTrainer")  # fmt: skip
+
+
+@checks("SparseTrainer")
+def test_sparse_overfits(SparseTrainer, SparseArgs, Autoencoder):
+    sizes = {"batch_size": 8, "epochs": 1, "lr": 5e-3, "use_wandb": False, "l1": 0.01}
+    expect_overfitting(SparseTrainer, SparseArgs(32, 64, **sizes), of="SparseTrainer", factor=0.8)
 
 
 @checks("kl_between")
@@ -2156,3 +2174,11 @@ def expect_normal(drawn, mu, logsigma, what):
     expect(drawn.mean(0), mu, of=f"the mean of what {what}", atol=0.15, rtol=0, mistakes={
         "the mean is not added": 0 * mu,
     })  # fmt: skip
+
+
+@checks("HierarchicalVAE")
+def test_hierarchical_vae_overfits(HierarchicalVAETrainer, VAEArgs, HierarchicalVAE):
+    sizes = {"batch_size": 8, "epochs": 1, "lr": 5e-3, "use_wandb": False, "beta_kl": 0.01}
+    args = VAEArgs(5, 64, **sizes)
+    of = "HierarchicalVAETrainer with your HierarchicalVAE"
+    expect_overfitting(HierarchicalVAETrainer, args, of=of, factor=0.8)

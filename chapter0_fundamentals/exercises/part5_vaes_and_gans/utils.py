@@ -6,12 +6,13 @@ import csv
 import dataclasses
 import functools
 import io
+import itertools
 import json
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -19,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from part2_cnns.utils import MNIST_STATISTICS, Pictures, pick_device
 
-from arena_lab.paths import ROOT, STATE
+from arena_lab.paths import STATE, short
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     from torch import Tensor, nn
 
-    from arena_lab.data import Digits
+    from arena_lab.data import Digits, PicturesWithoutLabels
 
 RUNS = STATE / "trainings"  # a folder for each project, and in it one for each run
 
@@ -72,45 +73,124 @@ def holdout_digits() -> "Tensor":
     return torch.stack([testset.images[testset.labels == digit][0] for digit in range(10)])
 
 
-def load_dataset(dataset: str) -> Pictures:
-    """Give what an autoencoder of this section is trained on.
+def load_dataset(dataset: str, train: bool = True) -> Pictures:
+    """Give what an autoencoder of this section is trained on, or tested with.
+
+    "MNIST": handwritten digits. "CELEB": photographs of faces or what stands in for them, as
+    `load_pictures` says, normalised like digits: mean 0 and deviation 1 over pixels and colours.
 
     Raises:
-        ValueError: It is no set of digits.
+        ValueError: There is no such set.
     """
-    if dataset != "MNIST":
-        raise ValueError(f"these networks take digits: dataset must be 'MNIST', not {dataset!r}")
-    return load_digits(train=True)
+    if dataset == "MNIST":
+        return load_digits(train=train)
+    some = load_pictures(dataset).pixels[:10_000] / 255
+    statistics = ((some.mean().item(),) * 3, (some.std().item(),) * 3)
+    return dataclasses.replace(load_pictures(dataset, train), statistics=statistics)
 
 
-def grey_levels(images: "Tensor") -> "Tensor":
-    """Give normalised digits as numbers from 0, black, to 1, white."""
-    (mean,), (std,) = MNIST_STATISTICS
+def holdout_pictures(dataset: str) -> "Tensor":
+    """Give ten pictures that nothing is trained on: of digits one of each."""
+    if dataset == "MNIST":
+        return holdout_digits()
+    return load_dataset(dataset, train=False)[:10].images
+
+
+def grey_levels(
+    images: "Tensor", statistics: tuple[tuple[float, ...], tuple[float, ...]] = MNIST_STATISTICS
+) -> "Tensor":
+    """Give normalised pictures as numbers from 0, black, to 1, white or full colour.
+
+    Args:
+        images: (n, channels, height, width).
+        statistics: Mean and deviation of each channel that they were normalised with.
+    """
+    mean, std = (images.new_tensor(values)[:, None, None] for values in statistics)
     return (images * std + mean).clamp(0, 1)
 
 
-def fit_sizes(args: Any, n_pictures: int, n_expected: int = 60_000) -> Any:
-    """Give settings with sizes that fit the number of pictures; a line says what was chosen.
+def fit_to_pictures(model: "nn.Module", pictures: Pictures) -> "nn.Module":
+    """Give an autoencoder of digits other layers, if it is to be trained on other pictures.
 
-    With fewer pictures than expected batches get smaller and epochs twice as many, or a network
-    would take too few steps to learn anything. Who has set one of the two to another value than its
-    default gets what was set.
+    They are of the same kinds in the same order, but begin with as many channels as the pictures
+    have, and halve them down to 4 × 4: one convolution for each halving, with twice the channels of
+    the one before. The code between encoder and decoder, and how a VAE draws, stay as they were.
+    The same model is given back.
+    """
+    import torch
+
+    channels, side = pictures.pixels.shape[1:3]
+    if (channels, side) == (1, 28):
+        return model
+    # A VAE's gives two numbers for each of the code's, one upon the other.
+    n_each = 2 if model.encoder(torch.zeros(1, 1, 28, 28)).ndim == 3 else 1
+    sizes = (channels, side, model.hidden_dim_size, model.latent_dim_size)
+    model.encoder = _encoder(*sizes, n_each)
+    model.decoder = _decoder(*sizes)
+    return model
+
+
+def _channels(n_channels: int, side: int) -> list[int]:
+    """Give the channels of a picture and after each halving down to 4 × 4: (3, 32), 3 32 64 128."""
+    return [n_channels, *(32 * 2**i for i in range((side // 4).bit_length() - 1))]
+
+
+def _encoder(n_channels: int, side: int, hidden: int, latent: int, n_each: int) -> "nn.Module":
+    from einops.layers.torch import Rearrange
+    from torch import nn
+
+    channels = _channels(n_channels, side)
+    layers: list[nn.Module] = []
+    for n_in, n_out in itertools.pairwise(channels):
+        layers += [nn.Conv2d(n_in, n_out, 4, stride=2, padding=1, bias=False), nn.ReLU()]
+    layers += [nn.Flatten(), nn.Linear(16 * channels[-1], hidden), nn.ReLU()]
+    layers += [nn.Linear(hidden, n_each * latent)]
+    if n_each == 2:
+        layers += [Rearrange("batch (two latent) -> two batch latent", two=2)]
+    return nn.Sequential(*layers)
+
+
+def _decoder(n_channels: int, side: int, hidden: int, latent: int) -> "nn.Module":
+    from torch import nn
+
+    channels = _channels(n_channels, side)[::-1]
+    layers: list[nn.Module] = [nn.Linear(latent, hidden), nn.ReLU()]
+    layers += [nn.Linear(hidden, 16 * channels[0]), nn.Unflatten(1, (channels[0], 4, 4))]
+    for n_in, n_out in itertools.pairwise(channels):
+        conv = nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1, bias=False)
+        layers += [nn.ReLU(), conv]
+    return nn.Sequential(*layers)
+
+
+_FOR_COLOURS = {"latent_dim_size": 32, "hidden_dim_size": 256, "beta_kl": 0.02}
+
+
+def fit_sizes(args: Any, n_pictures: int, n_expected: int = 60_000) -> Any:
+    """Give settings with sizes that fit the pictures; a line says what was chosen.
+
+    With fewer pictures than expected batches get smaller and epochs more, or a network would take
+    too few steps to learn anything; who has set one of the two to another value than its default
+    gets what was set. Colour pictures get a longer code, and each of its settings stays if it was
+    set.
 
     Args:
         args: A dataclass with `batch_size` and `epochs`.
         n_pictures: How many there are to train on.
         n_expected: For how many the defaults were chosen.
     """
-    defaults = {field.name: field.default for field in dataclasses.fields(args)}
-    chosen = (args.batch_size, args.epochs)
-    if n_pictures >= n_expected or chosen != (defaults["batch_size"], defaults["epochs"]):
+    untouched = {f.name for f in dataclasses.fields(args) if getattr(args, f.name) == f.default}
+    of_digits = getattr(args, "dataset", "MNIST") == "MNIST"
+    chosen = {} if of_digits else {n: v for n, v in _FOR_COLOURS.items() if n in untouched}
+    if n_pictures < n_expected and {"batch_size", "epochs"} <= untouched:
+        batch_size, times = (128, 2) if of_digits else (64, 4)
+        chosen["batch_size"] = min(args.batch_size, batch_size)
+        chosen["epochs"] = times * args.epochs
+    if not chosen:
         return args
-    batch_size, epochs = min(args.batch_size, 128), 2 * args.epochs
-    print(
-        f"There are {n_pictures:,} pictures, not {n_expected:,}: {epochs} epochs in batches of "
-        f"{batch_size} instead of {args.epochs} in batches of {args.batch_size}."
-    )
-    return dataclasses.replace(args, batch_size=batch_size, epochs=epochs)
+    why = f"{n_pictures:,} pictures" + ("" if of_digits else " in colour")
+    texts = [f"{name}={value} instead of {getattr(args, name)}" for name, value in chosen.items()]
+    print(f"There are {why}, not {n_expected:,} digits: {', '.join(texts)}.")
+    return dataclasses.replace(args, **chosen)
 
 
 # --- runs -------------------------------------------------------------------------------------
@@ -174,7 +254,7 @@ class Run:
             for folder in sorted(self.project.glob("*/"), key=_age):
                 if self._is_the_same(folder):
                     return folder
-            print(f"No run of these settings in {_short(self.project)}; a new one begins.")
+            print(f"No run of these settings in {short(self.project)}; a new one begins.")
         name = getattr(self.args, "wandb_name", None) or time.strftime("%Y-%m-%d_%H-%M-%S")
         folder, n = self.project / name, 1
         while folder.exists():
@@ -206,14 +286,14 @@ class Run:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # what pickle and zip raise for damaged bytes
             raise ValueError(
-                f"{_short(path)} is damaged; remove its folder, and the run before it is resumed"
+                f"{short(path)} is damaged; remove its folder, and the run before it is resumed"
             ) from error
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
         self._state = state
         self.step = self.now = state["step"]
         self.history = {name: [(s, v) for s, v in row] for name, row in state["history"].items()}
-        print(f"The run in {_short(self.folder)} goes on after step {self.step:,}.")
+        print(f"The run in {short(self.folder)} goes on after step {self.step:,}.")
 
     def batches(self, pictures: Any, batch_size: int, *, shuffle: bool = True) -> "KeptBatches":
         """Give a loader; it counts steps, and keeps the run.
@@ -315,10 +395,10 @@ class Run:
         if kind is None and self.step:
             self.save()
             self.figure("losses", plot_history(self.history))
-            print(f"Losses, pictures and weights are in {_short(self.folder)}")
+            print(f"Losses, pictures and weights are in {short(self.folder)}")
         elif kind is KeyboardInterrupt and (self.folder / _CHECKPOINT).exists():
             again = f"{type(self.args).__name__}(…, resume=True)"
-            print(f"Stopped; {again} goes on from the checkpoint in {_short(self.folder)}")
+            print(f"Stopped; {again} goes on from the checkpoint in {short(self.folder)}")
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self._stop:  # asked twice: at once
@@ -389,11 +469,6 @@ class KeptBatches:
 
 def _age(folder: Path) -> float:
     return -folder.stat().st_mtime
-
-
-def _short(folder: Path) -> Path:
-    """Give a path as one reads it from the lab's folder."""
-    return folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
 
 
 def _random_state() -> dict[str, Any]:
@@ -471,7 +546,7 @@ def prepare(model: "nn.Module", *, own_layers: bool = False) -> "nn.Module":
     """Bring a model to the device that trains it; by choice with the learner's own layers.
 
     torch's may be faster where the channels of a pixel lie side by side in memory; what that makes,
-    and what own layers cost, `compare_layers` measures.
+    and what own layers cost, `compare_layers` and `compare_layers_of_vae` measure.
     """
     import torch
 
@@ -545,7 +620,7 @@ def _own_layer(
         mine = _made(ours, like, args, settings, shape)
     if mine is None:
         raise ValueError(f"there is no layer of the course like {like}")
-    return mine.train(like.training)
+    return mine
 
 
 def _made(source: Any, like: "nn.Module", args: tuple, settings: dict, shape: tuple) -> Any:
@@ -558,6 +633,7 @@ def _made(source: Any, like: "nn.Module", args: tuple, settings: dict, shape: tu
     try:
         layer = getattr(source, type(like).__name__)(*args, **settings)
         layer.load_state_dict(like.state_dict())
+        layer.train(like.training)  # batch norm computes something else in evaluation
         # Copies: batch norm moves its running statistics.
         mine, torchs = copy.deepcopy(layer)(x), copy.deepcopy(like)(x)
     except Exception:  # what a learner has written may raise anything
@@ -717,15 +793,17 @@ def visualise_input(
     holdout_latent_vectors: "Tensor | None" = None,
     HOLDOUT_DATA: "Tensor | None" = None,
     filename: str | Path | None = None,
+    statistics: tuple[tuple[float, ...], tuple[float, ...]] = MNIST_STATISTICS,
 ) -> "go.Figure":
     """Show where pictures lie in the first two latent dimensions, coloured by digit.
 
     Args:
         latent_vectors: (n, latent).
-        labels: (n,), digits.
+        labels: (n,), digits; all 0 where there are no labels.
         holdout_latent_vectors: (10, latent), where the pictures of HOLDOUT_DATA lie.
-        HOLDOUT_DATA: (10, 1, 28, 28), drawn small at their places.
+        HOLDOUT_DATA: (10, channels, height, width), drawn small at their places.
         filename: Where to write it as a page, too.
+        statistics: Mean and deviation of each channel of HOLDOUT_DATA.
     """
     import plotly.graph_objects as go
 
@@ -746,13 +824,14 @@ def visualise_input(
         points = latent_vectors[:, :2].detach().cpu()
         widths = (points.max(0).values - points.min(0).values) / 12
         for place, image in zip(holdout_latent_vectors[:, :2].tolist(), HOLDOUT_DATA, strict=True):
-            png = as_png(sheet(grey_levels(image[None]), 1, gap=0), 1)
+            png = as_png(sheet(grey_levels(image[None], statistics), 1, gap=0), 1)
             source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
             where = {"xref": "x", "yref": "y", "xanchor": "center", "yanchor": "middle"}
             size = {"sizex": float(widths[0]), "sizey": float(widths[1])}
             figure.add_layout_image(source=source, x=place[0], y=place[1], **where, **size)
     figure.update_layout(width=700, height=600, xaxis_title="latent 0", yaxis_title="latent 1")
     figure.update_layout(legend={"title": "digit", "itemsizing": "constant"}, margin={"t": 30})
+    figure.update_layout(showlegend=bool(labels.any()))
     if filename is not None:
         write_page(figure, Path(filename))
     return figure
@@ -770,7 +849,6 @@ _HALVES = ((0.5,), (0.5,))  # brings pixels from 0 to 1 to numbers from −1 to 
 _STEPS_ON_A_CPU = 2_000
 
 
-@functools.cache
 def load_pictures(dataset: str, train: bool = True) -> Pictures:
     """Give "MNIST", handwritten digits, or "CELEB", small colour photographs without labels.
 
@@ -779,21 +857,33 @@ def load_pictures(dataset: str, train: bool = True) -> Pictures:
     Raises:
         ValueError: There is no such set.
     """
-    import torch
-
-    from arena_lab.data import faces
-
     if dataset == "MNIST":
         return load_digits(train)
     if dataset != "CELEB":
         raise ValueError(f"dataset must be 'MNIST' or 'CELEB', not {dataset!r}")
+    return _photographs()[0 if train else 1]
+
+
+@functools.cache
+def _photographs() -> tuple[Pictures, Pictures]:
+    """Give those to train on and those to test with, loaded once, so that the line comes once."""
+    import torch
+
+    data = _faces()
+    found = []
+    for images in (data.train_images, data.test_images):
+        pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+        labels = torch.zeros(len(pixels), dtype=torch.int64)
+        found.append(Pictures(pixels, labels, (_HALVES[0] * 3, _HALVES[1] * 3), [data.source]))
+    return found[0], found[1]
+
+
+def _faces() -> "PicturesWithoutLabels":
+    from arena_lab.data import faces
+
     if has_no_gpu := pick_device().type == "cpu":
         print("No GPU here to train on faces in time: photographs of galaxies stand in for CelebA.")
-    data = faces(subset=has_no_gpu)
-    images = data.train_images if train else data.test_images
-    pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-    labels = torch.zeros(len(pixels), dtype=torch.int64)
-    return Pictures(pixels, labels, ((0.5,) * 3, (0.5,) * 3), [data.source])
+    return faces(subset=has_no_gpu)
 
 
 def pictures_to_draw(pictures: Pictures, n_halvings: int) -> Pictures:
@@ -968,20 +1058,90 @@ def show_short_training(found: ShortTraining) -> None:
     display_data(found.samples, nrows=4, title="What the generator makes at the end")
 
 
-def compare_layers(make_model: Any, n_steps: int = 5, batch: int = 32) -> dict[str, float]:
+def compare_layers(
+    make_model: Any,
+    n_steps: int = 5,
+    batch: int = 32,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
     """Time a step of a small DCGAN: torch's layers, channels last or first, and the learner's own.
 
     Args:
         make_model: The class DCGAN.
         n_steps: Of which the fastest counts.
-        batch: Pictures in a batch.
+        batch: Pictures in a batch, 32 × 32 in three colours.
+        clock: Tells seconds; `time.process_time` leaves out what other programs take, and holds for
+            one thread without a GPU.
 
     Returns:
         Milliseconds of one step of discriminator and generator.
     """
     import torch
 
-    device = pick_device()
+    img_real = torch.rand(batch, 3, 32, 32, device=pick_device())
+
+    def stepper(model: Any) -> Callable[[], "Tensor"]:
+        optG, optD = _optimizers(model, 1e-3, (0.5, 0.999))
+
+        def step() -> "Tensor":
+            img_fake = model.netG(torch.randn(batch, 100, device=img_real.device))
+            loss = _step_of_discriminator(model, optD, img_real, img_fake)
+            return loss + _step_of_generator(model, optG, img_fake)
+
+        return step
+
+    make = functools.partial(make_model, 100, 32, 3, [32, 64, 128])
+    return _time_layers("DCGAN", make, stepper, n_steps, clock)
+
+
+def compare_layers_of_vae(
+    make_model: Any,
+    n_steps: int = 5,
+    batch: int = 128,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
+    """Time a step of a VAE as `compare_layers` does that of a DCGAN.
+
+    Args:
+        make_model: The class VAE.
+        n_steps: Of which the fastest counts.
+        batch: Digits in a batch.
+        clock: As there.
+
+    Returns:
+        Milliseconds of one step.
+    """
+    import torch
+
+    img = torch.rand(batch, 1, 28, 28, device=pick_device())
+
+    def stepper(model: Any) -> Callable[[], "Tensor"]:
+        optimizer = torch.optim.Adam(model.parameters())
+
+        def step() -> "Tensor":
+            made, mu, logsigma = model(img)
+            kl = ((mu**2 + (2 * logsigma).exp() - 1) / 2 - logsigma).mean()
+            loss = (made - img).square().mean() + 0.1 * kl
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step
+
+    make = functools.partial(make_model, 5, 128)
+    return _time_layers("VAE", make, stepper, n_steps, clock)
+
+
+def _time_layers(
+    what: str,
+    make_model: Callable[[], "nn.Module"],
+    stepper: Callable[[Any], Callable[[], "Tensor"]],
+    n_steps: int,
+    clock: Callable[[], float],
+) -> dict[str, float]:
+    import torch
+
     makers = {
         "torch, channels last": lambda model: model.to(memory_format=torch.channels_last),
         "torch, channels first": lambda model: model,
@@ -989,16 +1149,12 @@ def compare_layers(make_model: Any, n_steps: int = 5, batch: int = 32) -> dict[s
     }
     found = {}
     for name, change in makers.items():
-        model = change(make_model(100, 32, 3, [32, 64, 128])).to(device)
-        optG, optD = _optimizers(model, 1e-3, (0.5, 0.999))
-        img_real = torch.rand(batch, 3, 32, 32, device=device)
+        step = stepper(change(make_model()).to(pick_device()))
         times = []
         for _ in range(n_steps):
-            start = time.perf_counter()
-            img_fake = model.netG(torch.randn(batch, 100, device=device))
-            loss = _step_of_discriminator(model, optD, img_real, img_fake)
-            (loss + _step_of_generator(model, optG, img_fake)).item()  # waits for a GPU
-            times.append(1000 * (time.perf_counter() - start))
+            start = clock()
+            step().item()  # waits for a GPU
+            times.append(1000 * (clock() - start))
         found[name] = min(times)
-        print(f"{name:>22}: {found[name]:6.1f} ms a step")
+        print(f"{what}, {name:>22}: {found[name]:6.1f} ms a step")
     return found

@@ -447,25 +447,21 @@ def gan_digits(theme: Theme) -> Figure:
 
 
 def layers_speed(theme: Theme) -> Figure:
-    board = Board(theme, 5.1, 1.8)
-    axes = _gan_axes(board, (0.33, 0.08, 0.5, 0.84))
-    axes.grid(False)
+    board = Board(theme, 5.1, 3.3)
     rows = [("torch, channels last", "accent"), ("torch, channels first", "forward")]
     rows.append(("of the course", "back"))
-    for y, ((_, color), ms) in enumerate(zip(rows, _gans()["layers_ms"], strict=True)):
-        axes.barh(-y, ms, 0.55, color=theme[color])
-        axes.annotate(
-            f"{ms:.0f} ms",
-            (ms, -y),
-            (5, 0),
-            textcoords="offset points",
-            fontsize=11,
-            color=theme[color],
-            va="center",
-            annotation_clip=False,
-        )
-    axes.set_yticks([0, -1, -2], [name for name, _ in rows])
-    axes.set_xticks([])
+    for bottom, title, key in (
+        (0.5, "DCGAN: 32 pictures of 3 × 32 × 32", "layers_ms"),
+        (0.0, "VAE: 128 digits of 28 × 28", "layers_vae_ms"),
+    ):
+        axes = _gan_axes(board, (0.33, bottom + 0.03, 0.5, 0.35), title)
+        axes.grid(False)
+        for y, ((_, color), ms) in enumerate(zip(rows, _gans()[key], strict=True)):
+            axes.barh(-y, ms, 0.55, color=theme[color])
+            axes.annotate(f"{ms:.0f} ms", (ms, -y), (5, 0), textcoords="offset points", va="center",
+                          fontsize=11, color=theme[color], annotation_clip=False)  # fmt: skip
+        axes.set_yticks([0, -1, -2], [name for name, _ in rows])
+        axes.set_xticks([])
     return board.figure
 
 
@@ -585,6 +581,18 @@ def sparse(theme: Theme) -> Figure:
     return board.figure
 
 
+def vae_galaxies(theme: Theme) -> Figure:
+    board, data = Board(theme, 5.1, 3.45), _trained()
+    for name, label, color, y in (
+        ("holdout", "held out", "ink", 3.4),
+        ("made", "made of 32 numbers each", "forward", 2.48),
+        ("samples", "drawn: made of random numbers", "accent", 1.56),
+    ):
+        board.text(0.1, y - 0.1, label, color, 10.5, ha="left", bold=True)
+        _pictures(board, data[f"galaxies_{name}"], 8, 0.1, y - 0.24, 4.9)
+    return board.figure
+
+
 def hierarchy(theme: Theme) -> Figure:
     board, data = Board(theme, 5.1, 3.1), _trained()
     for i, (label, color) in enumerate(
@@ -636,6 +644,7 @@ FIGURES: dict[str, Draw] = {
         betas,
         denoised,
         sparse,
+        vae_galaxies,
         hierarchy,
     )
 }

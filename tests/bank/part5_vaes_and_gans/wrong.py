@@ -690,6 +690,14 @@ class Discriminator(AnyDiscriminator):
 class Discriminator(AnyDiscriminator):
     norms = False
 
+# %% batch norm stands on the wrong layer; it belongs after each convolution but the first
+class Discriminator(AnyDiscriminator):
+    def __init__(self, *args):
+        super().__init__(*args)
+        for block in self.hidden_layers[1:]:
+            block[1] = nn.BatchNorm2d(block[0].in_channels)
+            block.insert(0, block.pop(1))
+
 # %% the activation of the first block is missing
 class Discriminator(AnyDiscriminator):
     first = False
