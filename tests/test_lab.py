@@ -217,7 +217,7 @@ import asyncio, resource, signal, sys
 from arena_lab.jupyter.contents import Contents
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # ends this process, as a power cut would
 resource.setrlimit(resource.RLIMIT_FSIZE, (7000, 7000))
-model = {"type": "file", "format": "text", "content": "# new\\n" * 1000}
+model = {"type": "file", "format": "text", "content": "# new\\n" * 2000}
 asyncio.run(Contents(root_dir=sys.argv[1]).save(model, "answers.py"))
 """
 
