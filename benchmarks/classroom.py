@@ -83,7 +83,13 @@ class Learner:
         self.token = answer.json()["token"]
 
     def ask(
-        self, method: str, path: str, body: Any = None, *, token: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        patience: float = _PATIENCE_S,
     ) -> requests.Response:
         """Send a request with the token, and nothing of the browser's."""
         headers = {"Authorization": f"token {self.token if token is None else token}"}
@@ -92,7 +98,7 @@ class Learner:
             self.url + path,
             json=body,
             headers=headers,
-            timeout=_PATIENCE_S,
+            timeout=patience,
             verify=self.session.verify,
         )
 
@@ -127,7 +133,7 @@ def wait(done: Callable[[], bool]) -> None:
     """Wait until something is so; who does not answer yet may later."""
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(requests.ConnectionError):
+        with contextlib.suppress(requests.ConnectionError, requests.Timeout):
             if done():
                 return
         time.sleep(0.3)

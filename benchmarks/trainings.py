@@ -5,13 +5,14 @@ of its steps cost: processor time, which other programs do not lengthen. Drawing
 
 `python benchmarks/trainings.py --whole [--section 0.5] [--at-least 10] [--to FILE.ipynb]` runs the
 solutions as a notebook, in one fresh kernel from top to bottom, with nothing made smaller. Each
-cell that takes longer than so many seconds is a row, named by its first line.
+cell that takes longer than so many seconds is a row, named by what it defines or begins with.
 
 The data are those that come with the lab, and what is kept of trainings is thrown away.
 """
 
 import argparse
 import os
+import re
 import statistics
 import tempfile
 import time
@@ -52,11 +53,16 @@ def whole(number: str, at_least: float, to: Path | None) -> None:
     if to:
         nbformat.write(notebook, to)
     rows = [
-        Row(cell.source.strip().splitlines()[0], f"{seconds:.0f} s", "")
+        Row(_name(cell.source), f"{seconds:.0f} s", "")
         for cell, seconds in zip(notebook.cells, times, strict=True)
         if seconds >= at_least
     ]
     show(f"Solutions of {number}", [*rows, Row("the whole notebook", f"{sum(times):.0f} s", "")])
+
+
+def _name(code: str) -> str:
+    defined = re.search(r"^(?:class|def) \w+", code, re.M)
+    return defined[0] if defined else code.strip().splitlines()[0]
 
 
 def steps() -> list[Row]:

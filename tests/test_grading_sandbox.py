@@ -258,7 +258,9 @@ def test_process_that_is_left_behind_is_ended(any_box: Sandbox, answers: Answers
         "    subprocess.Popen(command, start_new_session=True)\n    return 2 * x"
     )
     assert statuses(any_box, answers(leave)) == ALL
-    assert not [p for p in psutil.process_iter(["cmdline"]) if "left-behind" in p.info["cmdline"]]
+    assert not [
+        p for p in psutil.process_iter(["cmdline"]) if "left-behind" in (p.info["cmdline"] or [])
+    ]
 
 
 def test_checker_cannot_be_looked_into(closed_box: Sandbox, answers: Answers) -> None:

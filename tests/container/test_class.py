@@ -1,5 +1,6 @@
 """A class as its teacher starts it: the real hub and proxy, and ten learners at once."""
 
+import functools
 import json
 import shutil
 import subprocess
@@ -374,8 +375,10 @@ def test_proxy_that_is_made_anew_finds_the_learners_again(lesson):
     compose = ("docker", "compose", "--file", file, "--project-name", lesson.project)
     again = ("up", "--detach", "--no-build", "--force-recreate", "--no-deps", "proxy")
     run(lesson.folder, *compose, *again)
-    # The hub looks after them every half minute.
-    wait(lambda: lesson.ben.ask("GET", "/user/ben/api").status_code == 200)
+    # The hub looks after them every half minute; a request on the way before that is lost.
+    for learner in lesson.learners.values():
+        ask = functools.partial(learner.ask, "GET", f"/user/{learner.name}/api", patience=5)
+        wait(lambda ask=ask: ask().status_code == 200)
 
 
 # Collecting
