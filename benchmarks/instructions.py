@@ -170,7 +170,7 @@ def verdict(
         message = f"run {run}"
         start = time.perf_counter()
         store(state, section, {exercise.name: {"status": "failed", "message": message}})
-        page.get_by_text(message, exact=True).wait_for()
+        page.get_by_test_id("stMainBlockContainer").get_by_text(message, exact=True).wait_for()
         times.append(time.perf_counter() - start)
     page.close()
     return times
