@@ -362,7 +362,7 @@ def test_secrets_hold_the_index_of_pip_and_no_folder_of_this_machine(pip):
     config, folder = pip
     config.write_text(
         "[global]\nindex-url = https://u:p@mirror.example/simple\n"
-        "extra-index-url = file:///opt/wheels https://more.example/simple\ncert =\n"
+        "extra-index-url = file:///srv/wheels https://more.example/simple\ncert =\n"
     )
     found = image.secrets(folder)
     assert found["pip_conf"].read_text() == (
