@@ -7,6 +7,7 @@ The hub and its proxy are Compose's (deploy/server); the learners' containers ar
 from __future__ import annotations
 
 import argparse
+import functools
 import http.client
 import os
 import secrets
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from arena_lab import accounts, class_settings, collecting, compose, image
 from arena_lab.accounts import Account
-from arena_lab.errors import LabError
+from arena_lab.errors import LabError, exit_code_of
 from arena_lab.image import capture
 from arena_lab.paths import ROOT, write_atomically
 
@@ -314,16 +315,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     taking = commands.add_parser("collect", help="copy every learner's answers.py out")
     taking.add_argument("folder", type=Path, metavar="FOLDER")
     given = vars(parser.parse_args(arguments))
-    try:
-        if os.environ.get("ARENA_LAB_CONTAINER") == "1":
-            raise LabError("this is inside the container; ./inv class is for the server outside")
-        _COMMANDS[given.pop("command")](**given)
-    except LabError as error:
-        print(error, file=sys.stderr)
+    if os.environ.get("ARENA_LAB_CONTAINER") == "1":
+        print(
+            "this is inside the container; ./inv class is for the server outside", file=sys.stderr
+        )
         return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code_of(functools.partial(_COMMANDS[given.pop("command")], **given))
 
 
 if __name__ == "__main__":

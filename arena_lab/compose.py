@@ -7,6 +7,7 @@ Runs on the host before there is an environment, so: standard library only, Pyth
 from __future__ import annotations
 
 import argparse
+import functools
 import http.client
 import json
 import os
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from arena_lab import bundle, gpu, image
-from arena_lab.errors import LabError
+from arena_lab.errors import LabError, exit_code_of
 from arena_lab.image import ENV, assignments, capture, read, setting
 from arena_lab.lab import token
 from arena_lab.paths import ROOT, STATE
@@ -431,14 +432,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unpacking = commands.add_parser("unbundle", help="load what bundle wrote")
     unpacking.add_argument("path", type=Path)
     given = vars(parser.parse_args(arguments))
-    try:
-        _COMMANDS[given.pop("command")](**given)
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code_of(functools.partial(_COMMANDS[given.pop("command")], **given))
 
 
 if __name__ == "__main__":
