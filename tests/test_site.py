@@ -298,6 +298,12 @@ def test_search_finds_words_in_any_place(
     assert excerpt in shown
 
 
+def test_search_shows_no_commands_of_tex() -> None:
+    shown = [each.excerpt for each in search.find("gradient", catalogue.sections())]
+    assert len(shown) > 20
+    assert [text for text in shown if re.search(r"\\[a-z]|\$", text)] == []
+
+
 def test_search_for_what_is_nowhere_says_so(section: Section, visit: Open):
     assert "Nothing holds “<b>zebra”." in text(visit(search="<b>zebra"))
 

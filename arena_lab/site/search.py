@@ -17,6 +17,7 @@ from arena_lab.site.outline import Heading, cut, plain
 
 _MOST = 40
 _AROUND = 70  # characters of text on each side of a found word
+_FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]+\$", re.S)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,12 @@ def _words(blocks: Iterable[Block]) -> list[str]:
             if block.name not in ("figure", "interactive"):
                 texts.append(block.argument)
             texts += [block.options.get("alt", ""), *_words(block.blocks)]
+    texts = [_FORMULA.sub(_readable, text) for text in texts]
     return [re.sub(r"[`*|$]|^#+ |^>|^- |-{3,}", "", text, flags=re.M) for text in texts]
+
+
+def _readable(formula: re.Match[str]) -> str:
+    return "…" if "\\" in formula[0] else formula[0]
 
 
 def _excerpt(text: str, wanted: list[str]) -> str:
