@@ -152,6 +152,22 @@ def starters(section_number: str | None, *, check: bool) -> None:
         raise Exit(f"out of date: {', '.join(stale)}. Run: ./inv starters", code=1)
 
 
+def translations(*, stamp: bool) -> None:
+    """Print what is wrong with the pages in other languages; with `stamp` call them current."""
+    from arena_lab.translations import faults, paths_of, set_stamp
+
+    found = catalogue.page_paths()
+    if stamp:
+        for page in found:
+            for translated in paths_of(page):
+                if translated.is_file():
+                    set_stamp(translated, page)
+    wrong = [fault.replace(f"{ROOT}/", "") for page in found for fault in faults(page)]
+    if wrong:
+        raise Exit("\n".join(wrong), code=1)
+    print("Every page is there in every language.")
+
+
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")

@@ -142,6 +142,11 @@ def _parse(path: Path, _mtime: int, _size: int) -> Page:
     return Page(path, meta, tuple(subpages))
 
 
+def headings(text: str) -> list[str]:
+    """Give the tags of the headings in prose, such as `h2`."""
+    return [token.tag for token in _parser().parse(text) if token.type == "heading_open"]
+
+
 @functools.cache
 def _parser() -> MarkdownIt:
     # Only what decides where prose ends: code blocks, headings, directives.

@@ -22,9 +22,10 @@ from arena_lab.answers import read_source
 from arena_lab.errors import LabError
 from arena_lab.merging import Merged, merge
 from arena_lab.paths import STATE, write_atomically
+from arena_lab.translations import paths_of
 
 _ANSWERS = re.compile(r"chapter[^/]*/exercises/[^/]+/answers\.py")
-_PAGES = re.compile(r"chapter[^/]*/instructions/pages/[^/]+\.md")
+_PAGES = re.compile(r"chapter[^/]*/instructions/pages/([^/]+/)?[^/]+\.md")
 # What belongs to a machine or its learner, never to the course.
 _NOT_THE_COURSE = {".git", ".venv", ".lab", ".env", "__pycache__", ".ipynb_checkpoints"}
 
@@ -246,7 +247,8 @@ def _from_folder(root: Path, folder: Path, *, check: bool) -> Update:
     answers = [name for name in names if _ANSWERS.fullmatch(name)]
     others = [n for n in names if n not in answers and not _is_same_file(root / n, folder / n)]
     # A page that got another name would stand there twice.
-    pages = {str(page.relative_to(root)) for page in catalogue.page_paths(root)}
+    found = [each for page in catalogue.page_paths(root) for each in (page, *paths_of(page))]
+    pages = {str(page.relative_to(root)) for page in found if page.exists()}
     old_pages = sorted(name for name in pages - {*names} if _PAGES.fullmatch(name))
 
     def new(name: str) -> str | None:

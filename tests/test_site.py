@@ -1,5 +1,6 @@
 """The instruction site, as far as it goes without a browser."""
 
+import ast
 import json
 import re
 import textwrap
@@ -11,10 +12,11 @@ import pytest
 import streamlit
 from streamlit.testing.v1 import AppTest
 
-from arena_lab import catalogue, pages, paths, progress
+from arena_lab import catalogue, pages, paths, progress, translations
 from arena_lab.catalogue import Section
-from arena_lab.site import app, links, outline, search, status, typeset
+from arena_lab.site import app, languages, links, outline, search, status, typeset
 from arena_lab.site.code import code_of
+from arena_lab.site.course import load
 
 HOME = paths.ROOT / "chapter0_fundamentals/instructions/Home.py"
 
@@ -78,9 +80,10 @@ def everywhere() -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.parametrize("language", translations.LANGUAGES)
 @pytest.mark.parametrize(("number", "part"), everywhere())
-def test_every_page_of_the_course_shows_without_a_fault(number: str, part: str):
-    app = _visit(section=number, page=part)
+def test_every_page_of_the_course_shows_without_a_fault(number: str, part: str, language: str):
+    app = _visit(section=number, page=part, lang=language)
 
     assert not app.exception
     assert 'class="lab-trouble"' not in html(app)
@@ -93,7 +96,7 @@ def test_home_lists_each_section_with_minutes_and_progress(section: Section, vis
 
     assert "Toys" in shown
     assert "A section to try the engine on." in shown
-    assert "1 of 2 exercises passed · 10 min, 5 min left" in shown
+    assert "1 of 2 exercises passed · 10 min · 5 min left" in shown
 
 
 def test_home_goes_on_with_the_first_exercise_that_has_not_passed(section: Section, visit: Open):
@@ -299,7 +302,7 @@ def test_search_finds_words_in_any_place(
 
 
 def test_search_shows_no_commands_of_tex() -> None:
-    shown = [each.excerpt for each in search.find("gradient", catalogue.sections())]
+    shown = [each.excerpt for each in search.find("gradient", load("en").lessons)]
     assert len(shown) > 20
     assert [text for text in shown if re.search(r"\\[a-z]|\$", text)] == []
 
@@ -308,11 +311,10 @@ def test_search_for_what_is_nowhere_says_so(section: Section, visit: Open):
     assert "Nothing holds “<b>zebra”." in text(visit(search="<b>zebra"))
 
 
-def test_places_with_the_words_in_their_title_come_first(section: Section):
+def test_places_with_the_words_in_their_title_come_first(section: Section, visit: Open):
     add_to_page(section, "    ## Roots\n\n    Of trees.\n\n    ## Trees\n\n    With roots.\n")
-    section = catalogue.section_of(section.page)
 
-    found = search.find("trees", [section])
+    found = search.find("trees", load("en").lessons)
 
     assert [each.place.title for each in found] == ["Trees", "Roots"]
 
@@ -349,7 +351,7 @@ def test_a_drawing_that_is_missing_is_named_with_what_it_shows(section: Section,
     shown = text(visit(section="9.1", page="second"))
 
     assert "chapter9_toys/instructions/media/9.1/tree.light.svg" in shown
-    assert "is missing. It shows: A tree." in shown
+    assert "It shows: A tree." in shown
 
 
 def test_a_figure_comes_in_both_themes_with_its_words(section: Section, visit: Open):
@@ -374,7 +376,7 @@ def test_a_figure_that_cannot_be_drawn_is_named(section: Section, visit: Open):
     app = visit(section="9.1", page="second")
 
     assert not app.exception
-    assert "utils.py: wave() cannot be drawn: no sea" in text(app)
+    assert "utils.py: wave() cannot draw its figure: no sea" in text(app)
 
 
 def test_an_interactive_figure_is_drawn(section: Section, visit: Open):
@@ -567,3 +569,159 @@ def test_the_stamp_changes_with_a_verdict_and_with_a_page(section: Section, visi
     after_page = status.stamp([section])
 
     assert len({before, after_verdict, after_page}) == 3
+
+
+CHINESE = """\
+---
+section: "9.1"
+title: 玩具
+exercises: {package}
+summary: 用来试引擎的章节。
+---
+
+欢迎。
+
+# 第一部分
+
+::::{{exercise}} double
+:difficulty: 1
+:importance: 2
+:minutes: 5
+
+写出它。
+
+:::{{hint}}
+谁的两倍？
+:::
+::::
+
+::::{{exercise}} halve, half_of_double
+:difficulty: 2
+:importance: 2
+:minutes: 5
+
+两个都写。
+::::
+
+# 第二部分
+
+::::{{exercise}} triple
+:difficulty: 1
+:importance: 1
+:minutes: 5
+:optional:
+
+想写就写。
+::::
+"""
+
+
+@pytest.fixture
+def chinese(section: Section) -> Path:
+    """A translation of the section's page, as it is now."""
+    path = translations.path_of(section.page, "zh")
+    path.parent.mkdir()
+    path.write_text(CHINESE.format(package=section.package))
+    translations.set_stamp(path, section.page)
+    return path
+
+
+def test_a_page_is_read_in_the_language_that_the_address_names(chinese: Path, visit: Open):
+    shown = text(visit(section="9.1", page="first", lang="zh"))
+
+    assert "写出它。" in shown
+    assert "Write it." not in shown
+    assert "<summary>提示</summary>" in shown
+    assert "未开始" in shown
+
+
+def test_addresses_and_code_are_the_same_in_every_language(chinese: Path, visit: Open):
+    shown = text(visit(section="9.1", page="second", lang="zh"))
+
+    assert '<a href="?section=9.1&page=first">第一部分</a>' in shown
+    assert "def triple" in re.sub(r"<[^>]+>", "", shown)
+
+
+def test_a_page_leads_to_itself_in_the_other_language(chinese: Path, visit: Open):
+    english = text(visit(section="9.1", page="second"))
+    assert 'href="?section=9.1&page=second&lang=zh" lang="zh" hreflang="zh">中文</a>' in english
+
+    there = text(visit(section="9.1", page="second", lang="zh"))
+    assert 'href="?section=9.1&page=second&lang=en" lang="en" hreflang="en">English</a>' in there
+
+
+def test_a_language_that_is_unknown_is_not_spoken(chinese: Path, visit: Open):
+    assert "Welcome" in text(visit(section="9.1", lang="tlh"))
+
+
+def test_a_choice_of_language_holds_for_the_next_page(chinese: Path, visit: Open):
+    app = visit(section="9.1", lang="zh")
+    del app.query_params["lang"]
+    app.query_params["page"] = "first"
+
+    assert "写出它。" in text(app.run())
+
+
+def test_search_reads_the_translation(chinese: Path, visit: Open):
+    shown = text(visit(search="想写", lang="zh"))
+
+    assert '<a href="?section=9.1&page=second#exercise-triple">triple</a>' in shown
+    assert "有 1 处含“想写”。" in shown
+
+
+def test_a_translation_that_is_older_than_its_page_says_so(
+    section: Section, chinese: Path, visit: Open
+):
+    section.page.write_text(section.page.read_text().replace("Write it.", "Write it now."))
+
+    shown = text(visit(section="9.1", page="first", lang="zh"))
+
+    assert "写出它。" in shown
+    assert "英文版在翻译之后有过改动" in shown
+
+
+def test_english_is_shown_where_no_translation_fits(section: Section, chinese: Path, visit: Open):
+    add_to_page(section, "    ## New\n\n    More.\n")
+
+    shown = text(visit(section="9.1", page="second", lang="zh"))
+
+    assert "More." in shown
+    assert "此页是英文版" in shown
+
+
+def test_a_new_translation_is_seen_by_an_open_page(section: Section, chinese: Path):
+    seen = status.stamp([section])
+    chinese.unlink()
+
+    assert status.stamp([section]) != seen
+
+
+def test_what_the_site_says_it_says_in_every_language():
+    said = set(status.MARKS)
+    for path in Path(languages.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say":
+                said |= {each.value for each in node.args if isinstance(each, ast.Constant)}
+
+    for language in translations.LANGUAGES:
+        known = languages.words(language)
+        assert known.keys() == (said if language != translations.SOURCE else set())
+        for english, other in known.items():
+            assert set(re.findall(r"{\w+}", other)) == set(re.findall(r"{\w+}", english))
+
+
+def test_a_class_reads_its_own_sections_with_their_dates(section: Section, visit: Open):
+    (paths.ROOT / "class.toml").write_text('sections = ["9.1"]\n[due]\n"9.1" = 2026-10-12\n')
+    assert "due 2026-10-12 23:59" in text(visit())
+
+    (paths.ROOT / "class.toml").write_text('sections = ["9.2"]\n')
+    assert "There are no sections yet." in text(visit())
+
+
+def test_a_plan_that_is_broken_is_named_and_hides_nothing(section: Section, visit: Open):
+    (paths.ROOT / "class.toml").write_text("sections = 9\n")
+
+    shown = text(visit())
+
+    assert "class.toml: `sections` must be a list" in shown
+    assert "Toys" in shown

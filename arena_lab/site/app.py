@@ -1,19 +1,19 @@
 """The site: find the place that the address names, and show it with its surroundings."""
 
 import functools
-from dataclasses import dataclass, field
+import json
 from html import escape
 from pathlib import Path
 
 import streamlit as st
 
-from arena_lab import catalogue, pages, paths
+from arena_lab import translations
 from arena_lab.catalogue import Section
-from arena_lab.errors import LabError
-from arena_lab.pages import Page, SubPage
 from arena_lab.site import links, search, sidebar, status
-from arena_lab.site.outline import cut, outline, plain
-from arena_lab.site.render import Renderer, shown, trouble
+from arena_lab.site.course import Course, Lesson, load
+from arena_lab.site.languages import COOKIE, choose, say
+from arena_lab.site.outline import outline
+from arena_lab.site.render import Renderer, trouble
 from arena_lab.site.typeset import inline
 
 _HERE = Path(__file__).parent
@@ -22,79 +22,51 @@ _HERE = Path(__file__).parent
 POLL_SECONDS = 1.0
 
 
-@dataclass
-class Course:
-    """All sections with their pages and verdicts, and the pages that are broken."""
-
-    sections: list[Section] = field(default_factory=list)
-    pages: dict[str, Page] = field(default_factory=dict)
-    verdicts: dict[str, status.Verdicts] = field(default_factory=dict)
-    broken: list[str] = field(default_factory=list)
-
-    def find(self, number: str) -> Section | None:
-        """Give the section with this number, if there is one."""
-        return next((s for s in self.sections if s.number == number), None)
-
-
-def load() -> Course:
-    """Read what is on disk; files that did not change are not parsed again."""
-    course = Course()
-    for path in catalogue.page_paths(paths.ROOT):
-        try:
-            section = catalogue.section_of(path)
-            course.pages[section.number] = pages.parse(path)
-        except LabError as error:
-            course.broken.append(str(error).replace(f"{paths.ROOT}/", ""))
-        except (OSError, UnicodeDecodeError) as error:
-            course.broken.append(f"{shown(path)}: {error}")
-        else:
-            course.sections.append(section)
-            course.verdicts[section.number] = status.read(section)
-    course.sections.sort(key=lambda section: [int(part) for part in section.number.split(".")])
-    return course
-
-
 def main() -> None:
     """Show the page that the address names."""
-    course = load()
+    language = choose()
+    course = load(language)
     seen = status.stamp(course.sections)
     number = st.query_params.get("section", "")
     words = st.query_params.get("search", "")
     part = st.query_params.get("page", "")
-    section = None if words else course.find(number)
-    page = course.pages[number] if section else None
-    parts = links.slugs(page) if page else []
+    lesson = None if words else course.find(number)
+    index = lesson.slugs.index(part) if lesson and part in lesson.slugs else None
 
     title = "ARENA Lab"
-    if section and page and part in parts:
-        title = f"{plain(page.subpages[parts.index(part)].title)} · {section.number}"
+    if lesson and index is not None:
+        title = f"{lesson.subpages[index][1]} · {lesson.number}"
     st.set_page_config(page_title=title, page_icon=_HERE / "icon.svg", menu_items={})
     st.html(_HERE / "style.css")
-    _script()
+    _script(language)
 
-    for message in course.broken:
-        trouble(f"This page is left out until it is mended: {message}")
-    if section and page and part in parts:
-        _subpage(course, section, page, parts.index(part))
+    for fault in course.faults:
+        trouble(fault)
+    if lesson and index is not None:
+        _subpage(course, lesson, index, language)
     else:
-        sidebar.show(course.sections, course.verdicts, section, page, words=words)
-        st.html(_tools(None) + _elsewhere(course, words, number, part))
+        sidebar.show(course.lessons, lesson, words=words)
+        here = links.to_search(words) if words else links.to(number, part)
+        st.html(_tools(None, here, language) + _elsewhere(course, words, number, part))
     _watch(course.sections, seen)
 
 
 def _elsewhere(course: Course, words: str, number: str, part: str) -> str:
-    section = course.find(number)
+    lesson = course.find(number)
     if words:
         return _found(course, words)
     if not number:
         return _home(course)
-    if section is None:
-        return _not_found(f"There is no section {number!r}.", course)
-    return _not_found(f"Section {number} has no page {part!r}.", course, section)
+    if lesson is None:
+        places = [(links.to(each.number), f"{each.number} {each.title}") for each in course.lessons]
+        return _not_found(say("There is no section {number}.", number=repr(number)), places)
+    fault = say("Section {number} has no page {part}.", number=number, part=repr(part))
+    return _not_found(fault, lesson.subpages)
 
 
-def _script() -> None:
-    script = f"window.arenaLabKatex = '{katex()}';\n{(_HERE / 'script.js').read_text()}"
+def _script(language: str) -> None:
+    given = {"katex": katex(), "language": language, "cookie": COOKIE, "copy": say("Copy")}
+    script = f"window.arenaLabGiven = {json.dumps(given)};\n{(_HERE / 'script.js').read_text()}"
     with st.container(key="lab-script"):
         st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
@@ -114,144 +86,165 @@ def _watch(sections: list[Section], seen: tuple[int, ...]) -> None:
 
 
 def _home(course: Course) -> str:
-    done = [
-        (section, status.progress_of(section, course.verdicts[section.number]))
-        for section in course.sections
-    ]
-    cards = "".join(_section_card(section, so_far) for section, so_far in done)
+    cards = "".join(_section_card(lesson) for lesson in course.lessons)
+    lead = say(
+        "Read a page, write the missing function, get a verdict in a blink, and go on. Everything "
+        "runs on this machine: the pages, your code, the checks."
+    )
     return (
-        '<div class="lab-home" data-here="?"><h1>Learn deep learning by writing it</h1>'
-        '<p class="lab-lead">Read a page, write the missing function, get a verdict in a blink, '
-        "and go on. Everything runs on this machine: the pages, your code, the checks.</p>"
-        f"{_next_step(course)}"
-        f'<h2>Sections</h2><div class="lab-cards">{cards}</div></div>'
+        f'<div class="lab-home" data-here="?"><h1>{say("Learn deep learning by writing it")}</h1>'
+        f'<p class="lab-lead">{lead}</p>{_next_step(course)}'
+        f'<h2>{say("Sections")}</h2><div class="lab-cards">{cards}</div></div>'
     )
 
 
 def _found(course: Course, words: str) -> str:
-    found = search.find(words, course.sections)
+    found = search.find(words, course.lessons)
     items = "".join(
         f'<li><a href="{escape(each.place.address)}">{escape(each.place.title)}</a> '
         f'<span class="lab-quiet">{escape(each.place.trail)}</span><p>{each.excerpt}</p></li>'
         for each in found
     )
-    count = f"{len(found)} places" if len(found) != 1 else "1 place"
-    text = f"{count} with “{escape(words)}”" if found else f"Nothing holds “{escape(words)}”"
+    shown = escape(words)
+    if not found:
+        text = say("Nothing holds “{words}”.", words=shown)
+    elif len(found) == 1:
+        text = say("1 place with “{words}”.", words=shown)
+    else:
+        text = say("{count} places with “{words}”.", count=len(found), words=shown)
     here = escape(links.to_search(words))
     return (
-        f'<div class="lab-found" data-here="{here}"><h1>Search</h1><p role="status">{text}.</p>'
-        f"<ul>{items}</ul></div>"
+        f'<div class="lab-found" data-here="{here}"><h1>{say("Search")}</h1>'
+        f'<p role="status">{text}</p><ul>{items}</ul></div>'
     )
 
 
 def _next_step(course: Course) -> str:
-    so_far = [(section, course.verdicts[section.number]) for section in course.sections]
+    so_far = [(lesson.section, lesson.verdicts) for lesson in course.lessons]
     found = status.next_exercise(so_far)
     if found is None:
-        text = "Every exercise has passed." if course.sections else "There are no sections yet."
+        none_left = say("Every exercise has passed.")
+        text = none_left if course.lessons else say("There are no sections yet.")
         return f'<p class="lab-next">{text}</p>'
     section, exercise = found
-    page = course.pages[section.number]
-    if status.progress_of(section, course.verdicts[section.number]).passed or any(
-        status.is_tried(course.verdicts[section.number], e) for e in section.exercises
+    lesson = next(each for each in course.lessons if each.section is section)
+    if lesson.progress.passed or any(
+        status.is_tried(lesson.verdicts, each) for each in section.exercises
     ):
-        address, verb = links.to_exercise(section, page, exercise.name), "Go on"
-        what = f"{escape(exercise.title)} <span>{exercise.minutes} min</span>"
+        address, verb = links.to_exercise(section, lesson.source, exercise.name), say("Go on")
+        minutes = say("{count} min", count=exercise.minutes)
+        what = f"{escape(exercise.title)} <span>{minutes}</span>"
     else:
-        address, verb = links.to(section.number), "Start"
-        what = f"{section.number} {escape(section.title)}"
+        address, verb = links.to(section.number), say("Start")
+        what = f"{section.number} {escape(lesson.title)}"
     return f'<a class="lab-next" href="{escape(address)}"><b>{verb}</b> {what} →</a>'
 
 
-def _section_card(section: Section, so_far: status.Progress) -> str:
-    left = f", {status.hours(so_far.minutes_left)} left" if so_far.passed else ""
-    facts = (
-        f'<span class="lab-quiet">{so_far.passed} of {so_far.required} exercises passed · '
-        f"{status.hours(so_far.minutes)}{left}</span>{so_far.bar}"
-        if so_far.required
-        else ""
-    )
+def _section_card(lesson: Lesson) -> str:
+    so_far = lesson.progress
+    facts = [so_far.words, status.hours(so_far.minutes)]
+    if so_far.passed:
+        facts.append(say("{time} left", time=status.hours(so_far.minutes_left)))
+    if lesson.due:
+        facts.append(say("due {when}", when=f"{lesson.due:%Y-%m-%d %H:%M}"))
     return (
-        f'<a class="lab-card" href="{escape(links.to(section.number))}">'
-        f'<span class="lab-number">{section.number}</span>'
-        f"<b>{escape(section.title)}</b>"
-        f"<span>{escape(section.summary)}</span>"
-        f"{facts}</a>"
+        f'<a class="lab-card" href="{escape(links.to(lesson.number))}">'
+        f'<span class="lab-number">{lesson.number}</span>'
+        f"<b>{escape(lesson.title)}</b>"
+        f"<span>{escape(lesson.summary)}</span>"
+        + (
+            f'<span class="lab-quiet">{" · ".join(facts)}</span>{so_far.bar}'
+            if so_far.required
+            else ""
+        )
+        + "</a>"
     )
 
 
-def _not_found(message: str, course: Course, section: Section | None = None) -> str:
-    if section:
-        page = course.pages[section.number]
-        places = [
-            (links.to(section.number, part), plain(subpage.title))
-            for subpage, part in _subpages(page)
-        ]
-    else:
-        places = [(links.to(s.number), f"{s.number} {s.title}") for s in course.sections]
+def _not_found(message: str, places: list[tuple[str, str]]) -> str:
     items = "".join(f'<li><a href="{escape(a)}">{escape(text)}</a></li>' for a, text in places)
     return (
-        f'<h1>Not here</h1><p role="alert">{escape(message)} There are:</p><ul>{items}</ul>'
-        f'<p><a href="?">Home</a></p>'
+        f'<h1>{say("Not here")}</h1><p role="alert">{escape(message)} {say("There are:")}</p>'
+        f'<ul>{items}</ul><p><a href="?">{say("Home")}</a></p>'
     )
 
 
-def _subpage(course: Course, section: Section, page: Page, index: int) -> None:
-    subpage = page.subpages[index]
-    parts = cut(subpage)
-    sidebar.show(course.sections, course.verdicts, section, page, index, outline(parts))
-    renderer = Renderer(section)
-    renderer.add(_tools(links.source_of(section.page, subpage.line)) + _top(section))
+def _subpage(course: Course, lesson: Lesson, index: int, language: str) -> None:
+    parts = lesson.parts(index)
+    subpage, address = lesson.text.subpages[index], lesson.subpages[index][0]
+    sidebar.show(course.lessons, lesson, index, outline(parts))
+    renderer = Renderer(lesson.section)
+    source = links.source_of(lesson.text.path, subpage.line)
+    renderer.add(_tools(source, address, language) + _top(lesson) + _age(lesson, language))
     if index:
         renderer.add(f"<h1>{inline(subpage.title)}</h1>")
     else:
-        required = status.progress_of(section, {})
+        required = status.progress_of(lesson.section, {})
+        facts = [
+            say("{count} exercises", count=required.required),
+            status.hours(required.minutes),
+        ]
         renderer.add(
-            f"<h1>{section.number} {escape(section.title)}</h1>"
-            f'<p class="lab-lead">{escape(section.summary)}</p>'
-            f'<p class="lab-quiet">{required.required} exercises · '
-            f"{status.hours(required.minutes)}</p>"
+            f"<h1>{lesson.number} {escape(lesson.title)}</h1>"
+            f'<p class="lab-lead">{escape(lesson.summary)}</p>'
+            f'<p class="lab-quiet">{" · ".join(facts)}</p>'
         )
     renderer.show(parts)
-    renderer.add(_neighbours(course, section, index))
+    renderer.add(_neighbours(course, address))
     renderer.close()
     for draw in renderer.slow:
         draw()
 
 
-def _tools(source: str | None) -> str:
+def _age(lesson: Lesson, language: str) -> str:
+    """Tell when a translation is missing or old."""
+    if language == translations.SOURCE:
+        return ""
+    if lesson.text is lesson.source:
+        text = say("This page is in English: no translation fits it.")
+    elif not translations.is_current(lesson.source.path, lesson.text):
+        text = say("The English page has changed since this was translated.")
+    else:
+        return ""
+    return f'<p class="lab-quiet" role="note">{text}</p>'
+
+
+def _tools(source: str | None, here: str, language: str) -> str:
     """Give what stands at the top right of every page; `source` is None where there is none."""
-    found = [("source", source), ("fork", links.fork())]
+    found = [(say("source"), source), (say("fork"), links.fork())]
     items = "".join(
         f'<a href="{escape(address)}" target="_blank" rel="noreferrer">{name} ↗</a>'
         for name, address in found
         if address
     )
+    items += "".join(
+        f'<a class="lab-language" href="{escape(links.in_language(here, each))}" lang="{each}" '
+        f'hreflang="{each}">{name}</a>'
+        for each, name in translations.LANGUAGES.items()
+        if each != language
+    )
     mode = (
-        '<button type="button" class="lab-mode" title="Light or dark ( d )" '
-        'aria-label="Light or dark">◐</button>'
+        f'<button type="button" class="lab-mode" title="{say("Light or dark ( d )")}" '
+        f'aria-label="{say("Light or dark")}">◐</button>'
     )
     return f'<div class="lab-tools">{items}{mode}</div>'
 
 
-def _top(section: Section) -> str:
-    address = escape(links.to(section.number))
+def _top(lesson: Lesson) -> str:
+    address = escape(links.to(lesson.number))
     return (
-        '<nav class="lab-top" aria-label="Above this page"><a href="?">Home</a> › '
-        f'<a href="{address}">{section.number} {escape(section.title)}</a></nav>'
+        f'<nav class="lab-top" aria-label="{say("Above this page")}">'
+        f'<a href="?">{say("Home")}</a> › '
+        f'<a href="{address}">{lesson.number} {escape(lesson.title)}</a></nav>'
     )
 
 
-def _neighbours(course: Course, section: Section, index: int) -> str:
+def _neighbours(course: Course, here: str) -> str:
     places = [
-        (links.to(each.number, part), plain(subpage.title))
-        if part
-        else (links.to(each.number), f"{each.number} {each.title}")
-        for each in course.sections
-        for subpage, part in _subpages(course.pages[each.number])
+        (address, title if at else f"{lesson.number} {lesson.title}")
+        for lesson in course.lessons
+        for at, (address, title) in enumerate(lesson.subpages)
     ]
-    part = links.slugs(course.pages[section.number])[index]
-    here = links.to(section.number, part)
     at = [address for address, _ in places].index(here)
 
     def link(at: int, label: str, css: str) -> str:
@@ -263,12 +256,8 @@ def _neighbours(course: Course, section: Section, index: int) -> str:
             f'title="{label} ( {css[0]} )"><span>{label}</span><b>{escape(title)}</b></a>'
         )
 
+    both = link(at - 1, say("← Previous"), "prev") + link(at + 1, say("Next →"), "next")
     return (
-        '<nav class="lab-neighbours" aria-label="Previous and next page" '
-        f'data-here="{escape(here)}">'
-        f"{link(at - 1, '← Previous', 'prev')}{link(at + 1, 'Next →', 'next')}</nav>"
+        f'<nav class="lab-neighbours" aria-label="{say("Previous and next page")}" '
+        f'data-here="{escape(here)}">{both}</nav>'
     )
-
-
-def _subpages(page: Page) -> list[tuple[SubPage, str]]:
-    return list(zip(page.subpages, links.slugs(page), strict=True))

@@ -42,6 +42,11 @@ def to(section: str = "", page: str = "", anchor: str = "") -> str:
     return f"?{query}" + (f"#{quote(anchor)}" if anchor else "")
 
 
+def in_language(address: str, language: str) -> str:
+    """Give a place's address in a language; without one it is in the language last chosen."""
+    return f"{address}{'&' if len(address) > 1 else ''}lang={language}"
+
+
 def to_search(words: str) -> str:
     """Give the relative address of what a search finds."""
     return f"?{urlencode({'search': words})}"

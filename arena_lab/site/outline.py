@@ -24,11 +24,14 @@ class Heading:
 Part = Heading | Markdown | Directive
 
 
-def cut(subpage: SubPage) -> list[Part]:
-    """Give headings, prose and directives in the order of the page."""
-    parts = [part for block in subpage.blocks for part in _cut(block)]
-    headings = [part for part in parts if isinstance(part, Heading)]
-    anchors = iter(unique([heading.anchor for heading in headings]))
+def cut(subpage: SubPage, source: SubPage | None = None) -> list[Part]:
+    """Give headings, prose and directives in the order of the page.
+
+    The anchors of a translation are those of its `source`, that addresses hold in every language.
+    """
+    parts = _parts(subpage)
+    named = _parts(source) if source else parts
+    anchors = iter(unique([part.anchor for part in named if isinstance(part, Heading)]))
     return [
         Heading(part.level, part.text, next(anchors)) if isinstance(part, Heading) else part
         for part in parts
@@ -48,6 +51,10 @@ def outline(parts: list[Part]) -> list[Heading]:
             level = 3 if any(isinstance(each, Heading) for each in parts[:at]) else 2
             found.append(Heading(level, title, anchor_of(names[0]), names[0]))
     return found
+
+
+def _parts(subpage: SubPage) -> list[Part]:
+    return [part for block in subpage.blocks for part in _cut(block)]
 
 
 def _cut(block: Block) -> list[Part]:

@@ -18,6 +18,7 @@ from arena_lab.errors import LabError
 from arena_lab.pages import Block, Directive, Markdown
 from arena_lab.site import links
 from arena_lab.site.code import code_of
+from arena_lab.site.languages import say
 from arena_lab.site.outline import Heading, Part, plain
 from arena_lab.site.typeset import blocks, code, inline
 
@@ -75,11 +76,15 @@ class Renderer:
         body = [block for block in directive.blocks if not _is(block, "hint")]
         hints = directive.children("hint")
         labels = (
-            [f"Hint {number} of {len(hints)}" for number in range(1, len(hints) + 1)]
+            [
+                say("Hint {number} of {count}", number=number, count=len(hints))
+                for number in range(1, len(hints) + 1)
+            ]
             if len(hints) > 1
-            else ["Hint"]
+            else [say("Hint")]
         )
-        parts = [self._head(exercise), self._inside(body)]
+        title = directive.options.get("title") or exercise.title
+        parts = [self._head(exercise, title), self._inside(body)]
         folded = [
             _folded("hint", label, self._inside(hint.blocks))
             for label, hint in zip(labels, hints, strict=False)
@@ -87,30 +92,32 @@ class Renderer:
         try:
             found = code_of(self.section, exercise)
         except LabError as error:
-            parts.append(_trouble(f"The code of this exercise cannot be shown: {error}"))
+            fault = say("The code of this exercise cannot be shown: {fault}", fault=error)
+            parts.append(_trouble(fault))
         else:
             parts.append(code(found.signature))
             folded.append(_solution(found.solution))
         return f'<section class="lab-exercise">{"".join(parts + folded)}</section>'
 
-    def _head(self, exercise: Exercise) -> str:
+    def _head(self, exercise: Exercise, title: str) -> str:
         facts = [
-            _dots("difficulty", exercise.difficulty, "red"),
-            _dots("importance", exercise.importance, "blue"),
-            f"<span>{exercise.minutes} min</span>",
+            _dots(say("difficulty"), exercise.difficulty, "red"),
+            _dots(say("importance"), exercise.importance, "blue"),
+            f"<span>{say('{count} min', count=exercise.minutes)}</span>",
         ]
         if exercise.optional:
-            facts.append('<span class="lab-optional">optional</span>')
+            facts.append(f'<span class="lab-optional">{say("optional")}</span>')
         notebook = links.in_jupyter(self.section.answers, exercise.title)
         if notebook:
-            facts.append(f'<a href="{escape(notebook)}" target="_blank">open in JupyterLab ↗</a>')
+            opens = say("open in JupyterLab")
+            facts.append(f'<a href="{escape(notebook)}" target="_blank">{opens} ↗</a>')
         else:
             facts.append(f"<code>{escape(shown(self.section.answers))}</code>")
         anchor = escape(links.anchor_of(exercise.name))
         # No level of headings is left out: under the page's title alone, a card is of the second.
         tag = "h3" if self._has_headings else "h2"
         return (
-            f'<{tag} data-anchor="{anchor}">{escape(plain(exercise.title))}</{tag}>'
+            f'<{tag} data-anchor="{anchor}">{escape(plain(title))}</{tag}>'
             f'<div class="lab-facts">{"".join(facts)}</div>'
             f'<div class="lab-verdict" role="status" data-exercise="{escape(exercise.name)}"></div>'
         )
@@ -118,33 +125,39 @@ class Renderer:
     def _question(self, directive: Directive) -> str:
         asked = [block for block in directive.blocks if not _is(block, "answer")]
         answers = [
-            _folded("answer", "Answer", self._inside(answer.blocks))
+            _folded("answer", say("Answer"), self._inside(answer.blocks))
             for answer in directive.children("answer")
         ]
         key = f"{self.section.number} {links.slug(directive.argument)}"
         own = (
             f'<textarea class="lab-own" data-key="{escape(key)}" rows="2" '
-            'aria-label="Your own answer" placeholder="Your own answer first. It stays in this '
-            'browser."></textarea>'
+            f'aria-label="{say("Your own answer")}" '
+            f'placeholder="{say("Your own answer first. It stays in this browser.")}"></textarea>'
         )
         words = f"<p><strong>{inline(directive.argument)}</strong></p>{self._inside(asked)}{own}"
-        return _box("question", "Question", words + "".join(answers))
+        return _box("question", say("Question"), words + "".join(answers))
 
     def _objectives(self, directive: Directive) -> str:
-        return _box("objectives", "What you will be able to do", self._inside(directive.blocks))
+        return _box(
+            "objectives", say("What you will be able to do"), self._inside(directive.blocks)
+        )
 
     def _note(self, directive: Directive) -> str:
-        return _box("note", directive.argument or "Note", self._inside(directive.blocks))
+        return _box("note", directive.argument or say("Note"), self._inside(directive.blocks))
 
     def _warning(self, directive: Directive) -> str:
-        return _box("warning", directive.argument or "Watch out", self._inside(directive.blocks))
+        return _box(
+            "warning", directive.argument or say("Watch out"), self._inside(directive.blocks)
+        )
 
     def _reading(self, directive: Directive) -> str:
         title, url = directive.argument, directive.options.get("url", "")
         if re.match(r"https?://[^\s<>]+$", url):
             title = f"[{title} ↗](<{url}>)"
         minutes = directive.options.get("minutes")
-        label = f"Reading: {title}" + (f" · {minutes} min" if minutes else "")
+        label = say("Reading: {title}", title=title)
+        if minutes:
+            label += f" · {say('{count} min', count=minutes)}"
         return _box("reading", label, self._inside(directive.blocks))
 
     def _details(self, directive: Directive) -> str:
@@ -156,7 +169,7 @@ class Renderer:
         alt = directive.options["alt"]
         missing = [shown(file) for file in files if not file.is_file()]
         drawing = (
-            _trouble(f"The drawing {' and '.join(missing)} is missing. It shows: {alt}")
+            _trouble(say("No drawing {files}. It shows: {alt}", files=", ".join(missing), alt=alt))
             if missing
             else "".join(_image(file, alt) for file in files)
         )
@@ -170,7 +183,7 @@ class Renderer:
         with st.container(key=key):
             st.html(f'<p class="lab-hidden">{escape(directive.options["alt"])}</p>')
             slot = st.empty()
-            slot.html('<p class="lab-quiet">The figure is being drawn…</p>')
+            slot.html(f'<p class="lab-quiet">{say("The figure is being drawn…")}</p>')
             if directive.blocks:
                 st.html(f'<div class="lab-text lab-caption">{self._inside(directive.blocks)}</div>')
 
@@ -179,8 +192,10 @@ class Renderer:
                 figure = _plot(self.section, directive.argument)
             except Exception as error:  # whatever the section's own code raises
                 with slot:
-                    where = f"{shown(self.section.folder / 'utils.py')}: {directive.argument}()"
-                    trouble(f"The figure of {where} cannot be drawn: {error}")
+                    file = shown(self.section.folder / "utils.py")
+                    place = f"{file}: {directive.argument}()"
+                    fault = say("{place} cannot draw its figure: {fault}", place=place, fault=error)
+                    trouble(fault)
                 return
             slot.plotly_chart(figure, key=f"{key}-plot", config={"displaylogo": False})
 
@@ -199,12 +214,12 @@ def _folded(name: str, label: str, html: str) -> str:
 
 def _solution(source: str) -> str:
     """Give our code; before the first try the page warns, and a click more shows it."""
-    warning = (
+    warning = say(
         "You have not tried this one yet. A try of your own, even a wrong one, teaches more "
         "than reading ours: look at the hints first."
     )
-    anyway = _folded("anyway", "Show the solution anyway", code(source))
-    return _folded("solution", "Solution", f'<p class="lab-untried">{warning}</p>{anyway}')
+    anyway = _folded("anyway", say("Show the solution anyway"), code(source))
+    return _folded("solution", say("Solution"), f'<p class="lab-untried">{warning}</p>{anyway}')
 
 
 def trouble(text: str) -> None:
@@ -226,9 +241,10 @@ def _is(block: Block, name: str) -> bool:
 
 
 def _dots(label: str, number: int, colour: str) -> str:
+    of_five = say("{number} of 5", number=number)
     return (
         f'<span>{label} <span class="lab-dots lab-{colour}" role="img" '
-        f'aria-label="{number} of 5" title="{number} of 5">{"●" * number}'
+        f'aria-label="{of_five}" title="{of_five}">{"●" * number}'
         f'<span class="lab-off">{"●" * (5 - number)}</span></span></span>'
     )
 

@@ -3,6 +3,7 @@
 (() => {
   if (window.arenaLab) return
   window.arenaLab = true
+  const given = window.arenaLabGiven
 
   // Figures follow the colour mode without asking the server.
   const app = document.querySelector(".stApp")
@@ -12,6 +13,17 @@
   }
   new MutationObserver(follow).observe(app, { attributes: true, attributeFilter: ["class"] })
   follow()
+
+  // The language that was asked for holds for the next visit too.
+  root.lang = given.language
+  const named = /[?&]lang=\w+$/
+  if (named.test(location.search))
+    document.cookie = `${given.cookie}=${given.language}; path=/; max-age=31536000; SameSite=Lax`
+  // To another language the page is loaded anew, at the same heading.
+  document.addEventListener("click", ({ target }) => {
+    const link = target.closest?.(".lab-language")
+    if (link) link.hash = location.hash
+  })
 
   // Formulas are set by Streamlit's own KaTeX, before the browser paints; a page seen again has
   // the same ones again. It takes and gives trees of plain objects.
@@ -52,7 +64,7 @@
   const pause = (ms) => new Promise((done) => setTimeout(done, ms))
   const load = async (again = 0) => {
     try {
-      const address = `${window.arenaLabKatex}${again ? `?${again}` : ""}`
+      const address = `${given.katex}${again ? `?${again}` : ""}`
       katex = (await import(new URL(address, document.baseURI))).default()
       setFormulas()
     } catch (fault) {
@@ -69,6 +81,13 @@
   const letters = [...document.fonts].filter((face) => usual.test(face.family))
   const ready = Promise.allSettled([loaded, ...letters.map((face) => face.load())])
   ready.then(() => root.classList.add("lab-ready"))
+
+  const label = () => {
+    for (const button of document.querySelectorAll(".lab-copy:not([title])")) {
+      button.title = given.copy
+      button.ariaLabel = given.copy
+    }
+  }
 
   // A heading's place has a name; Streamlit keeps some names to itself (images, links, …).
   const nameAnchors = () => {
@@ -119,7 +138,7 @@
   history.replaceState({ ...history.state, labPlace: here }, "")
 
   document.addEventListener("click", (event) => {
-    const link = event.target.closest?.('a[href^="?"]')
+    const link = event.target.closest?.('a[href^="?"]:not(.lab-language)')
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
       return
     event.preventDefault()
@@ -213,6 +232,7 @@
     setFormulas()
     showVerdicts()
     nameAnchors()
+    label()
     recall()
     reach()
   }
@@ -246,7 +266,8 @@
     const until = performance.now() + 3000
     const look = () => {
       if (location.search !== search) return
-      const isThere = document.querySelector("[data-here]")?.dataset.here === (search || "?")
+      const place = search.replace(named, "") || "?"
+      const isThere = document.querySelector("[data-here]")?.dataset.here === place
       if (!isThere && performance.now() < until) return requestAnimationFrame(look)
       const anchor = document.getElementById(decodeURIComponent(location.hash.slice(1)))
       attend(anchor ?? column().querySelector("h1"))

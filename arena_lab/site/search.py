@@ -13,7 +13,8 @@ from arena_lab.errors import LabError
 from arena_lab.pages import Block, Directive, Markdown
 from arena_lab.site import links
 from arena_lab.site.code import code_of
-from arena_lab.site.outline import Heading, cut, plain
+from arena_lab.site.course import Lesson
+from arena_lab.site.outline import Heading, plain
 
 _MOST = 40
 _AROUND = 70  # characters of text on each side of a found word
@@ -38,13 +39,13 @@ class Found:
     excerpt: str
 
 
-def find(words: str, sections: Sequence[Section]) -> list[Found]:
+def find(words: str, lessons: Sequence[Lesson]) -> list[Found]:
     """Give the places that hold every word, those with a word in their title first."""
     wanted = words.casefold().split()
     if not wanted:
         return []
     found = []
-    for place in (place for section in sections for place in _places(section)):
+    for place in (place for lesson in lessons for place in _places(lesson)):
         title, text = place.title.casefold(), place.text.casefold()
         if all(word in title or word in text for word in wanted):
             in_title = sum(word in title for word in wanted)
@@ -53,18 +54,20 @@ def find(words: str, sections: Sequence[Section]) -> list[Found]:
     return [each for _, each in found[:_MOST]]
 
 
-def _places(section: Section) -> tuple[Place, ...]:
-    files = (section.page, section.solutions)
-    return _read(section.page, tuple(f.stat().st_mtime_ns for f in files if f.exists()))
+def _places(lesson: Lesson) -> tuple[Place, ...]:
+    files = (lesson.source.path, lesson.text.path, lesson.section.solutions)
+    stamps = tuple(file.stat().st_mtime_ns for file in files if file.exists())
+    return _read(lesson.source.path, lesson.text.path, stamps)
 
 
 @functools.lru_cache(maxsize=64)
-def _read(path: Path, _stamps: tuple[int, ...]) -> tuple[Place, ...]:
-    section, page = catalogue.section_of(path), pages.parse(path)
+def _read(source: Path, text: Path, _stamps: tuple[int, ...]) -> tuple[Place, ...]:
+    lesson = Lesson(catalogue.section_of(source), pages.parse(source), pages.parse(text), {})
+    section = lesson.section
     places: list[Place] = []
-    for subpage, part in zip(page.subpages, links.slugs(page), strict=True):
-        trail = f"{section.number} {section.title}"
-        title, anchor, texts = plain(subpage.title), "", [section.summary] if not part else []
+    for index, (part, (_, title)) in enumerate(zip(lesson.slugs, lesson.subpages, strict=True)):
+        trail = f"{section.number} {lesson.title}"
+        anchor, texts = "", [] if part else [lesson.summary]
 
         def close(
             title: str, anchor: str, texts: Iterable[str], trail: str = trail, part: str = part
@@ -73,14 +76,15 @@ def _read(path: Path, _stamps: tuple[int, ...]) -> tuple[Place, ...]:
             address = links.to(section.number, part, anchor)
             places.append(Place(address, trail, title, text))
 
-        for block in cut(subpage):
+        for block in lesson.parts(index):
             if isinstance(block, Heading):
                 close(title, anchor, texts)
                 title, anchor, texts = plain(block.text), block.anchor, []
             elif isinstance(block, Directive) and block.name == "exercise":
                 exercise = section.find(block.argument.split(",")[0].strip())
+                name = block.options.get("title") or exercise.title
                 words = [*_words(block.blocks), _asked(section, exercise)]
-                close(plain(exercise.title), links.anchor_of(exercise.name), words)
+                close(plain(name), links.anchor_of(exercise.name), words)
             else:
                 texts += _words([block])
         close(title, anchor, texts)

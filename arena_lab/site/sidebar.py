@@ -4,18 +4,16 @@ from html import escape
 
 import streamlit as st
 
-from arena_lab.catalogue import Section
 from arena_lab.checking import NOT_STARTED
-from arena_lab.pages import Page
 from arena_lab.site import links, status
+from arena_lab.site.course import Lesson
+from arena_lab.site.languages import say
 from arena_lab.site.outline import Heading, plain
 
 
 def show(
-    sections: list[Section],
-    verdicts: dict[str, status.Verdicts],
-    section: Section | None = None,
-    page: Page | None = None,
+    lessons: list[Lesson],
+    lesson: Lesson | None = None,
     index: int | None = None,
     outline: list[Heading] | None = None,
     words: str = "",
@@ -26,52 +24,48 @@ def show(
     """
     html = '<a class="lab-brand" href="?">ARENA Lab</a>'
     html += (
-        f'<form class="lab-search" role="search"><input type="search" name="search" required '
-        f'placeholder="Search" aria-label="Search the course" title="Search ( / )" '
-        f'value="{escape(words)}"></form>'
+        '<form class="lab-search" role="search"><input type="search" name="search" required '
+        f'placeholder="{say("Search")}" aria-label="{say("Search the course")}" '
+        f'title="{say("Search ( / )")}" value="{escape(words)}"></form>'
     )
-    html += _sections(sections, verdicts, section)
-    if section and page:
-        html += _subpages(section, page, index)
+    html += _sections(lessons, lesson)
+    if lesson:
+        html += _subpages(lesson, index)
         if outline:
-            html += _outline(outline, verdicts[section.number])
-            html += _verdicts(outline, verdicts[section.number])
-        so_far = status.progress_of(section, verdicts[section.number])
-        html += (
-            f'<div class="lab-progress"><span>{so_far.passed} of {so_far.required} passed'
-            f"</span>{so_far.bar}</div>"
+            html += _outline(outline, lesson.verdicts)
+            html += _verdicts(outline, lesson.verdicts)
+        so_far = lesson.progress
+        passed = say(
+            "{passed} of {required} passed", passed=so_far.passed, required=so_far.required
         )
-    html += (
-        '<p class="lab-keys"><kbd>/</kbd> search <kbd>n</kbd> next <kbd>p</kbd> previous '
-        "<kbd>d</kbd> light or dark</p>"
-    )
+        html += f'<div class="lab-progress"><span>{passed}</span>{so_far.bar}</div>'
+    keys = {"/": say("search"), "n": say("next"), "p": say("previous"), "d": say("light or dark")}
+    shown = " ".join(f"<kbd>{key}</kbd> {what}" for key, what in keys.items())
+    html += f'<p class="lab-keys">{shown}</p>'
     with st.sidebar:
-        st.html(f'<nav class="lab-nav" aria-label="Course">{html}</nav>')
+        st.html(f'<nav class="lab-nav" aria-label="{say("Course")}">{html}</nav>')
 
 
-def _sections(
-    sections: list[Section], verdicts: dict[str, status.Verdicts], current: Section | None
-) -> str:
+def _sections(lessons: list[Lesson], current: Lesson | None) -> str:
     items = []
-    for section in sections:
-        so_far = status.progress_of(section, verdicts[section.number])
+    for lesson in lessons:
+        so_far = lesson.progress
         mark = "✓" if so_far.required and so_far.passed == so_far.required else ""
-        is_here = current is not None and section.number == current.number
         items.append(
-            f'<li><a href="{escape(links.to(section.number))}"{_current(is_here)}>'
-            f'<span class="lab-number">{section.number}</span>{escape(section.title)}'
+            f'<li><a href="{escape(links.to(lesson.number))}"{_current(lesson is current)}>'
+            f'<span class="lab-number">{lesson.number}</span>{escape(lesson.title)}'
             f'<span class="lab-mark">{mark}</span></a></li>'
         )
     return f'<ul class="lab-sections">{"".join(items)}</ul>'
 
 
-def _subpages(section: Section, page: Page, index: int | None) -> str:
+def _subpages(lesson: Lesson, index: int | None) -> str:
     items = []
-    for i, (subpage, part) in enumerate(zip(page.subpages, links.slugs(page), strict=True)):
-        title = plain(subpage.title) if i else "Overview"
-        address = escape(links.to(section.number, part))
-        items.append(f'<li><a href="{address}"{_current(i == index)}>{escape(title)}</a></li>')
-    return f'<p>{escape(section.title)}</p><ul class="lab-subpages">{"".join(items)}</ul>'
+    for i, (address, name) in enumerate(lesson.subpages):
+        title = name if i else say("Overview")
+        here = _current(i == index)
+        items.append(f'<li><a href="{escape(address)}"{here}>{escape(title)}</a></li>')
+    return f'<p>{escape(lesson.title)}</p><ul class="lab-subpages">{"".join(items)}</ul>'
 
 
 def _outline(outline: list[Heading], verdicts: status.Verdicts) -> str:
@@ -81,15 +75,15 @@ def _outline(outline: list[Heading], verdicts: status.Verdicts) -> str:
         if heading.exercise:
             state = status.of(verdicts, heading.exercise)
             mark = (
-                f'<span class="lab-mark lab-{state.replace(" ", "-")}" title="{state}">'
-                f'{status.MARKS[state] or "○"}<span class="lab-hidden"> {state}</span></span>'
+                f'<span class="lab-mark lab-{state.replace(" ", "-")}" title="{say(state)}">'
+                f'{status.MARKS[state] or "○"}<span class="lab-hidden"> {say(state)}</span></span>'
             )
         title = escape(plain(heading.text))
         items.append(
             f'<li class="lab-level-{heading.level}"><a href="#{escape(heading.anchor)}">'
             f"<span>{title}</span>{mark}</a></li>"
         )
-    return f'<p>On this page</p><ul class="lab-outline">{"".join(items)}</ul>'
+    return f'<p>{say("On this page")}</p><ul class="lab-outline">{"".join(items)}</ul>'
 
 
 def _verdicts(outline: list[Heading], verdicts: status.Verdicts) -> str:

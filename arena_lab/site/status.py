@@ -5,9 +5,10 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from arena_lab import progress
+from arena_lab import progress, translations
 from arena_lab.catalogue import Exercise, Section
 from arena_lab.checking import FAILED, NOT_STARTED, PASSED, WAITING
+from arena_lab.site.languages import say
 
 Verdicts = dict[str, dict[str, Any]]
 
@@ -41,11 +42,13 @@ def badge(verdicts: Verdicts, name: str) -> str:
     css = status.replace(" ", "-")
     mark = f'<span aria-hidden="true">{MARKS[status]}</span> ' if MARKS[status] else ""
     when = _when(verdict.get("time"))
-    title = f' title="checked {when}"' if when and status != NOT_STARTED else ""
-    html = f'<span class="lab-status lab-{css}"{title}>{mark}{status}</span>'
+    checked = say("checked {when}", when=when)
+    title = f' title="{checked}"' if when and status != NOT_STARTED else ""
+    html = f'<span class="lab-status lab-{css}"{title}>{mark}{say(status)}</span>'
     message = str(verdict.get("message") or "")
     if status in (FAILED, WAITING) and message:
-        html += f'<span class="lab-message">{escape(" ".join(message.split()))}</span>'
+        message = escape(" ".join(message.split()))
+        html += f'<span class="lab-message" lang="{translations.SOURCE}">{message}</span>'
     return html
 
 
@@ -72,8 +75,15 @@ class Progress:
         percent = round(100 * self.passed / self.required) if self.required else 0
         return (
             f'<span class="lab-bar" role="progressbar" aria-valuenow="{percent}" '
-            f'aria-valuemin="0" aria-valuemax="100" aria-label="{self.passed} of '
-            f'{self.required} exercises passed"><span style="width:{percent}%"></span></span>'
+            f'aria-valuemin="0" aria-valuemax="100" aria-label="{self.words}">'
+            f'<span style="width:{percent}%"></span></span>'
+        )
+
+    @property
+    def words(self) -> str:
+        """The progress in words."""
+        return say(
+            "{passed} of {required} exercises passed", passed=self.passed, required=self.required
         )
 
 
@@ -107,15 +117,16 @@ def next_exercise(sections: list[tuple[Section, Verdicts]]) -> tuple[Section, Ex
 def stamp(sections: list[Section]) -> tuple[int, ...]:
     """Give what changes when a verdict or a page does, by asking only for the files' times."""
     paths = [path for s in sections for path in (progress.path_of(s), s.page, s.solutions)]
+    paths += [path for s in sections for path in translations.paths_of(s.page)]
     return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
 
 
 def hours(minutes: int) -> str:
     """Write a time for a person: `45 min`, `2 h`, `2½ h`."""
     if minutes < 60:
-        return f"{minutes} min"
+        return say("{count} min", count=minutes)
     halves = round(minutes / 30)
-    return f"{halves // 2}{'½' if halves % 2 else ''} h"
+    return say("{count} h", count=f"{halves // 2}{'½' if halves % 2 else ''}")
 
 
 def _when(time: Any) -> str:

@@ -52,7 +52,7 @@ def code(source: str, language: str = "python") -> str:
     """Give code with colours and a button that copies it."""
     return (
         f'<div class="lab-code"><pre><code>{_coloured(source, language)}</code></pre>'
-        '<button type="button" class="lab-copy" title="Copy" aria-label="Copy"></button></div>\n'
+        '<button type="button" class="lab-copy"></button></div>\n'
     )
 
 

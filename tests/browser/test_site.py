@@ -18,7 +18,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from arena_lab import catalogue, pages, paths
+from arena_lab import catalogue, pages, paths, translations
 from arena_lab.site import links
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -120,10 +120,17 @@ class Site:
     faults: list[str] = field(default_factory=list)
 
     def open(
-        self, address: str = "", *, width: int = 1440, height: int = 900, scheme: str = "light"
+        self,
+        address: str = "",
+        *,
+        width: int = 1440,
+        height: int = 900,
+        scheme: str = "light",
+        locale: str = "en-US",
     ) -> Page:
         context = self.browser.new_context(
             viewport={"width": width, "height": height},
+            locale=locale,
             color_scheme=scheme,  # type: ignore[arg-type]
         )
         page = context.new_page()
@@ -181,7 +188,11 @@ def toy_site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
     (instructions / "media/9.1").mkdir(parents=True)
     folder.mkdir(parents=True)
     text = "\n\n".join(["Some words that fill a line of the page, and then some more."] * 40)
-    (instructions / "pages/91_Toys.md").write_text(PAGE.replace("PARAGRAPHS", text))
+    english = PAGE.replace("PARAGRAPHS", text)
+    (instructions / "pages/91_Toys.md").write_text(english)
+    (instructions / "pages/zh").mkdir()
+    chinese = english.replace("Welcome.", "欢迎。").replace("# First", "# 第一部分")
+    (instructions / "pages/zh/91_Toys.md").write_text(chinese.replace("The last words.", "再见。"))
     for theme in ("light", "dark"):
         drawing = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 30"><!--{theme}--></svg>'
@@ -252,10 +263,10 @@ def places() -> list[str]:
     ]
 
 
-@pytest.fixture(scope="module")
-def reader(course: Site) -> Iterator[Page]:
+@pytest.fixture(scope="module", params=translations.LANGUAGES)
+def reader(course: Site, request: pytest.FixtureRequest) -> Iterator[Page]:
     """One who leafs through the whole course without closing the page."""
-    page = course.open()
+    page = course.open(f"?lang={request.param}")
     page.evaluate(AXE_SCRIPT)
     yield page
     page.context.close()
@@ -338,6 +349,31 @@ def test_each_page_of_the_course_opens_whole(course: Site, reader: Page, address
 
 def test_the_site_sets_no_cookie(toys: Site):
     assert toys.open().context.cookies() == []
+
+
+def test_the_browser_s_language_is_spoken(toys: Site):
+    page = toys.open("?section=9.1", locale="zh-CN")
+
+    expect(page.get_by_text("欢迎。")).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == "zh"
+    assert page.context.cookies() == []
+
+
+def test_a_choice_of_language_keeps_the_place_and_holds_for_the_next_visit(toys: Site):
+    page = toys.open("?section=9.1&page=first#the-end")
+    page.get_by_role("link", name="中文").click()
+
+    expect(page.get_by_text("再见。")).to_be_visible()
+    assert page.url.endswith("?section=9.1&page=first&lang=zh#the-end")
+    expect(page.locator("#the-end")).to_be_in_viewport()
+    page.get_by_role("link", name="概览").click()
+    expect(page.get_by_text("欢迎。")).to_be_visible()
+
+    later = page.context.new_page()
+    later.goto(toys.url)
+    expect(later.get_by_role("heading", name="章节")).to_be_visible(timeout=30_000)
+    later.get_by_role("link", name="English").click()
+    expect(later.get_by_role("heading", name="Sections")).to_be_visible(timeout=30_000)
 
 
 def test_home_leads_to_the_next_step(toys: Site):
