@@ -319,6 +319,18 @@ def test_places_with_the_words_in_their_title_come_first(section: Section, visit
     assert [each.place.title for each in found] == ["Trees", "Roots"]
 
 
+def test_a_search_that_finds_much_shows_the_first_places_and_their_number(
+    section: Section, visit: Open
+):
+    add_to_page(section, "".join(f"    ## Tree {number}\n\n    Green.\n\n" for number in range(50)))
+
+    shown = text(visit(search="green"))
+
+    assert "50 places with “green”. The first 40:" in shown
+    assert "Tree 39" in shown
+    assert "Tree 40" not in shown
+
+
 def test_an_unknown_section_is_answered_with_those_that_exist(section: Section, visit: Open):
     shown = text(visit(section="9.7<b>"))
 

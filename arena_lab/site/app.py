@@ -21,6 +21,9 @@ _HERE = Path(__file__).parent
 # How often an open page asks whether a verdict is new; it costs a few calls of stat().
 POLL_SECONDS = 1.0
 
+# How many places a search shows; who finds more adds a word.
+_MOST = 40
+
 
 def main() -> None:
     """Show the page that the address names."""
@@ -103,7 +106,7 @@ def _found(course: Course, words: str) -> str:
     items = "".join(
         f'<li><a href="{escape(each.place.address)}">{escape(each.place.title)}</a> '
         f'<span class="lab-quiet">{escape(each.place.trail)}</span><p>{each.excerpt}</p></li>'
-        for each in found
+        for each in found[:_MOST]
     )
     shown = escape(words)
     if not found:
@@ -112,6 +115,8 @@ def _found(course: Course, words: str) -> str:
         text = say("1 place with “{words}”.", words=shown)
     else:
         text = say("{count} places with “{words}”.", count=len(found), words=shown)
+    if len(found) > _MOST:
+        text += " " + say("The first {count}:", count=_MOST)
     here = escape(links.to_search(words))
     return (
         f'<div class="lab-found" data-here="{here}"><h1>{say("Search")}</h1>'

@@ -16,7 +16,6 @@ from arena_lab.site.code import code_of
 from arena_lab.site.course import Lesson
 from arena_lab.site.outline import Heading, plain
 
-_MOST = 40
 _AROUND = 70  # characters of text on each side of a found word
 _FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]+\$", re.S)
 
@@ -51,7 +50,7 @@ def find(words: str, lessons: Sequence[Lesson]) -> list[Found]:
             in_title = sum(word in title for word in wanted)
             found.append((-in_title, Found(place, _excerpt(place.text, wanted))))
     found.sort(key=lambda pair: pair[0])
-    return [each for _, each in found[:_MOST]]
+    return [each for _, each in found]
 
 
 def _places(lesson: Lesson) -> tuple[Place, ...]:
