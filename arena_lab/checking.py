@@ -142,6 +142,7 @@ def run(
     *,
     solutions: bool = False,
     interrupted: Callable[[], bool] = lambda: False,
+    at_once: Callable[[Verdict], None] = lambda _: None,
     spare: isolation.Spare | None = None,
     foreign: Foreign | None = None,
 ) -> Iterator[Verdict]:
@@ -152,6 +153,7 @@ def run(
         exercises: Which of its exercises; all by default.
         solutions: Check our `solutions.py` instead of the learner's `answers.py`.
         interrupted: Once it says yes, what runs is ended, and no more verdicts come.
+        at_once: Told of each verdict as it comes, before the search for what else is to blame.
         spare: What `ahead` gave; it checks the first exercise that was started.
         foreign: Check these answers instead, after `prepare`, one test at a time.
 
@@ -174,6 +176,7 @@ def run(
             verdict = trials.verdict(exercise)
             if verdict is None:
                 return
+            at_once(verdict)
             yield verdict if solutions else trials.blame(verdict, unwritten)
 
 
@@ -250,31 +253,35 @@ class _Trials:
             return verdict
         handed_in = {name for check in self._tests[verdict.name] for name in check.parameters}
         names = blame.used(read_source(self.path), verdict.names) | handed_in
-        for exercise in self.section.exercises:
-            used = names & {*exercise.names} - {*verdict.names} - unwritten
-            if used and self._fails(exercise):
-                sentence = f"{min(used)}, which this uses, fails too: begin there"
-                told = replace(
-                    failure,
-                    sentence=sentence,
-                    details=(("here", failure.sentence), *failure.details),
-                )
-                tests = tuple(told if test is failure else test for test in verdict.tests)
-                return replace(verdict, tests=tests)
-        return verdict
+        names -= {*verdict.names} | unwritten
+        first = self._first_that_fails([e for e in self.section.exercises if names & {*e.names}])
+        if first is None:
+            return verdict
+        sentence = f"{min(names & {*first.names})}, which this uses, fails too: begin there"
+        details = (("here", failure.sentence), *failure.details)
+        told = replace(failure, sentence=sentence, details=details)
+        tests = tuple(told if test is failure else test for test in verdict.tests)
+        return replace(verdict, tests=tests)
 
-    def _fails(self, exercise: Exercise) -> bool:
-        if exercise.name in self._tests:
-            verdict = self.verdict(exercise)
-        else:
-            others = _Trials(self.section, self.path, [exercise], self._foreign)
-            for running in self._tests:  # a child that is not listened to would seem too slow
-                self.verdict(self.section.find(running))
-            with contextlib.closing(others.start(self._interrupted)):
-                verdict = others.verdict(exercise)
-            self._tests |= others._tests
-            self._done |= others._done
-        return verdict is not None and verdict.status == FAILED
+    def _first_that_fails(self, exercises: list[Exercise]) -> Exercise | None:
+        new = [e for e in exercises if e.name not in self._tests]
+        others = _Trials(self.section, self.path, new, self._foreign)
+        with contextlib.ExitStack() as children:
+            if new:
+                for running in self._tests:  # one that is not listened to would seem too slow
+                    self.verdict(self.section.find(running))
+                children.enter_context(contextlib.closing(others.start(self._interrupted)))
+            for exercise in exercises:
+                of_new = exercise.name in others._tests
+                verdict = others.verdict(exercise) if of_new else self.verdict(exercise)
+                if verdict is None:
+                    break
+                if of_new:  # known from now on
+                    self._tests[exercise.name] = others._tests.pop(exercise.name)
+                    self._done[exercise.name] = others._done.pop(exercise.name)
+                if verdict.status == FAILED:
+                    return exercise
+        return None
 
 
 def _step(

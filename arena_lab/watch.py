@@ -79,8 +79,6 @@ class Watch:
             for verdict in self._run(exercises) if exercises else ():
                 verdicts.append(verdict)
                 self._unchecked = [e for e in self._unchecked if e.name != verdict.name]
-                if verdict.status != checking.NOT_STARTED:
-                    self._print(verdict)
         except LabError as error:
             self.console.print(Text(str(error), "red"))
             return []
@@ -143,6 +141,7 @@ class Watch:
             self.section,
             exercises,
             interrupted=lambda: self._state() != self._seen,
+            at_once=self._print,
             spare=self._spare,
         )
 

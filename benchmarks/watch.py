@@ -1,8 +1,9 @@
 """How soon a save has its verdict: `python benchmarks/watch.py [SECTION …] [--saves N]`.
 
 Each exercise without training, in a solved copy of a section, is changed and saved under `invoke
-watch`; the time is from the file's close to the line of its verdict. Of six exercises a cold
-pytest is timed behind their saves: the ratio compares what ran in the same minute.
+watch`; the time is from the file's close to the line of its verdict. Then some wrong answers of the
+bank are saved in its place. Of six exercises a cold pytest is timed behind their saves: the ratio
+compares what ran in the same minute.
 """
 
 import argparse
@@ -25,12 +26,13 @@ from table import Row, command, seconds, show
 
 from arena_lab import catalogue
 from arena_lab.catalogue import Exercise, Section
-from arena_lab.cells import defined_names
+from arena_lab.cells import defined_names, definitions, split
 from arena_lab.checks import DEFAULT_TIMEOUT
 from arena_lab.paths import ROOT
 
 _N_SAVES = 20
 _N_COLD = 6  # exercises, from the whole page
+_N_WRONG = 3  # answers of each exercise
 _PATIENCE_S = 120
 # Who saves again while the users of the last change are still checked does not wait for them.
 _PAUSE_S = 5
@@ -48,6 +50,25 @@ def touched(text: str, name: str, mark: int) -> str:
     if mark:
         lines.pop(after or 0)
     lines.insert(after or 0, line)
+    return "\n".join(lines)
+
+
+def wrong_answers(section: Section) -> dict[str, list[str]]:
+    """Give each exercise's wrong answers from the bank, as code."""
+    file = ROOT / "tests/bank" / section.package / "wrong.py"
+    given, *cells = split(file.read_text(encoding="utf-8"))
+    found: dict[str, list[str]] = {}
+    for cell in cells:
+        found.setdefault(section.find(cell.names[-1]).name, []).append(f"{given.text}\n{cell.text}")
+    return found
+
+
+def with_answer(text: str, answer: str) -> str:
+    """Put an answer in the place of the last definition that it replaces."""
+    lines, known = text.split("\n"), definitions(text)
+    replaced = [known[name] for name in definitions(answer) if name in known]
+    last = max(replaced, key=lambda statement: statement.last)
+    lines[last.first - 1 : last.last] = answer.split("\n")
     return "\n".join(lines)
 
 
@@ -72,15 +93,14 @@ class Watched:
         time.sleep(1)
         self._wait_until_idle()
 
-    def seconds_to_verdict(self, exercise: Exercise, mark: int) -> float:
-        """Save a change of the exercise; give the seconds until its verdict is printed."""
-        text = touched(self.answers.read_text(encoding="utf-8"), exercise.name, mark)
+    def seconds_to_verdict(self, text: str, exercise: Exercise, expected: str) -> float:
+        """Save answers; give the seconds until the exercise's verdict is printed."""
         self.answers.write_text(text, encoding="utf-8")
         start = time.perf_counter()
         verdict = self._wait_for(rf"[✓✗…] {re.escape(exercise.title)}( \(optional\))?  (\w+)")
         taken = time.perf_counter() - start
-        if verdict[2] != "passed":
-            raise RuntimeError(f"our solution of {exercise.name}: {verdict[2]}")
+        if verdict[2] != expected:
+            raise RuntimeError(f"{exercise.name}: {verdict[2]} instead of {expected}")
         self._wait_until_idle()
         return taken
 
@@ -138,15 +158,24 @@ def light(section: Section) -> list[Exercise]:
 
 def rows(section: Section, exercises: list[Exercise], n_saves: int) -> list[Row]:
     times: dict[str, list[float]] = {}
+    wrong: list[float] = []
     cold: dict[str, float] = {}
+    bank = wrong_answers(section)
     compared = exercises[:: max(1, len(exercises) // _N_COLD)][:_N_COLD]
     with watched(section) as watch:
         cold_pytest(section, exercises[0])()  # its files are read from the disk once
         for e in exercises:
-            times[e.name] = [watch.seconds_to_verdict(e, mark) for mark in range(n_saves)]
+            text = watch.answers.read_text(encoding="utf-8")
+            times[e.name] = []
+            for mark in range(n_saves):
+                text = touched(text, e.name, mark)
+                times[e.name].append(watch.seconds_to_verdict(text, e, "passed"))
+            for answer in bank[e.name][:_N_WRONG]:
+                wrong.append(watch.seconds_to_verdict(with_answer(text, answer), e, "failed"))
+            watch.seconds_to_verdict(text, e, "passed")
             if e in compared:
                 cold[e.name] = seconds(cold_pytest(section, e))
-    every = sorted(t for found in times.values() for t in found)
+    every, wrong = sorted(t for found in times.values() for t in found), sorted(wrong)
     medians = {name: statistics.median(found) for name, found in times.items()}
     slowest = max(medians, key=lambda name: medians[name])
     ratio = statistics.median(cold[name] / medians[name] for name in cold)
@@ -154,6 +183,12 @@ def rows(section: Section, exercises: list[Exercise], n_saves: int) -> list[Row]
         Row("save → verdict, median", _ms(statistics.median(every)), "≤ 100 ms"),
         Row("save → verdict, 95 %", _ms(every[int(0.95 * len(every))]), "≤ 500 ms"),
         Row(f"slowest exercise, {slowest}", _ms(medians[slowest]), ""),
+        Row(f"{len(wrong)} wrong answers, median", _ms(statistics.median(wrong)), "≤ 100 ms"),
+        Row(
+            f"{len(wrong)} wrong answers, 95 %",
+            _ms(wrong[int(0.95 * len(wrong))]),
+            "≤ 500 ms",
+        ),
         Row(
             f"cold pytest of the same tests, {len(cold)} exercises",
             f"{statistics.median(cold.values()):.2f} s, {ratio:.0f}× the watch",

@@ -500,6 +500,19 @@ def test_broken_helper_is_named_first(section: Section, write_answer: Write) -> 
     assert message(found["double"]) == "double: this is the square"
 
 
+def test_a_verdict_is_told_before_the_helper_is_searched(
+    section: Section, write_answer: Write
+) -> None:
+    write_answer("def double(x):\n    return x * x")
+    write_answer("def triple(x):\n    return x + double(x)", "triple")
+    told: list[str] = []
+    (verdict,) = checking.run(
+        section, [section.find("triple")], at_once=lambda verdict: told.append(message(verdict))
+    )
+    assert [sentence.partition(":")[0] for sentence in told] == ["triple"]
+    assert message(verdict) == "double, which this uses, fails too: begin there"
+
+
 def test_broken_helper_is_named_where_only_its_caller_is_checked(
     section: Section, write_answer: Write
 ) -> None:
