@@ -213,12 +213,12 @@ def figures(c: Context) -> None:
     c.run(f"{sys.executable} -m chapter0_fundamentals.instructions.figures", echo=True)
 
 
-@task(help={"stamp": "note that each translation says what its English page says now"})
-def translations(c: Context, stamp: bool = False) -> None:
+@task(help={"stamp": "the section whose translation says what its English page says now"})
+def translations(c: Context, stamp: str = "") -> None:
     """Say what is wrong with the pages in other languages."""
     from arena_lab.commands import translations as run
 
-    run(stamp=stamp)
+    run(stamp or None)
 
 
 @task(help={"upgrade": "take the newest versions instead of keeping those that are locked"})

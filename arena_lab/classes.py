@@ -26,7 +26,12 @@ class Plan:
 
     def due_text(self, number: str) -> str:
         """Give when a section is due, to be read; nothing where it is not."""
-        return f"due {self.due[number]:%Y-%m-%d %H:%M}" if number in self.due else ""
+        return f"due {moment(self.due[number])}" if number in self.due else ""
+
+
+def moment(when: dt.datetime) -> str:
+    """Write a moment for a person, with its zone: a learner may live in another one."""
+    return f"{when:%Y-%m-%d %H:%M %Z}"
 
 
 def plan(root: Path = ROOT) -> Plan:
@@ -65,7 +70,7 @@ def _read(path: Path, _mtime: int, _size: int) -> Plan:
 
 
 def _moment(path: Path, number: str, value: Any) -> dt.datetime:
-    """Give a moment with its zone: without one it is this machine's; of a day it is the end."""
+    """Give a moment in the zone that it names, else this machine's; of a day it is the end."""
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         value = dt.datetime.combine(value, dt.time(23, 59, 59))
     if not isinstance(value, dt.datetime):
@@ -73,4 +78,4 @@ def _moment(path: Path, number: str, value: Any) -> dt.datetime:
             f"{path}: the date of {number} must be such as 2026-10-12 or 2026-10-12T18:00:00, "
             f"without quotes, not {value!r}"
         )
-    return value.astimezone()
+    return value if value.tzinfo else value.astimezone()

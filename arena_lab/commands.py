@@ -152,16 +152,16 @@ def starters(section_number: str | None, *, check: bool) -> None:
         raise Exit(f"out of date: {', '.join(stale)}. Run: ./inv starters", code=1)
 
 
-def translations(*, stamp: bool) -> None:
-    """Print what is wrong with the pages in other languages; with `stamp` call them current."""
-    from arena_lab.translations import faults, paths_of, set_stamp
+def translations(stamp: str | None) -> None:
+    """Print what is wrong with the pages in other languages; those of `stamp` are now current."""
+    from arena_lab.translations import differences, faults, paths_of, set_stamp
 
     found = catalogue.page_paths()
     if stamp:
-        for page in found:
-            for translated in paths_of(page):
-                if translated.is_file():
-                    set_stamp(translated, page)
+        page = catalogue.find_section(stamp).page
+        for translated in paths_of(page):
+            if translated.is_file() and not differences(page, translated):
+                set_stamp(translated, page)
     wrong = [fault.replace(f"{ROOT}/", "") for page in found for fault in faults(page)]
     if wrong:
         raise Exit("\n".join(wrong), code=1)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 # What the exercises and their tests import beyond what Colab and Kaggle have.
-_PACKAGES = "einops jaxtyping markdown-it-py mdit-py-plugins pooch rich trimesh"
+_PACKAGES = "einops jaxtyping markdown-it-py mdit-py-plugins optuna pooch rich trackio trimesh"
 
 # For one cell: a training takes minutes on two cores.
 _PATIENCE_S = 1800

@@ -17,9 +17,14 @@ from arena_lab.paths import STATE, write_atomically
 _PAUSE_MIN, _TRY_MIN = 30.0, 5.0
 
 
+def folder() -> Path:
+    """Give the folder of all verdicts; it may not exist yet."""
+    return STATE / "verdicts"
+
+
 def path_of(section: Section) -> Path:
     """Give the file that holds the section's verdicts; it may not exist yet."""
-    return STATE / "verdicts" / f"{section.number}.json"
+    return folder() / f"{section.number}.json"
 
 
 def read(section: Section) -> dict[str, dict[str, Any]]:

@@ -52,8 +52,8 @@ def is_current(page: Path, translated: Page) -> bool:
 
 def set_stamp(translated: Path, page: Path) -> None:
     """Note in a translation that it says what the English page says now."""
-    text = translated.read_text(encoding="utf-8")
-    _, front, body = text.split("---\n", 2)
+    pages.parse(translated)  # there is front matter
+    _, front, body = translated.read_text(encoding="utf-8").split("---\n", 2)
     kept = "".join(line for line in front.splitlines(True) if not line.startswith("translates:"))
     write_atomically(translated, f'---\n{kept}translates: "{stamp(page)}"\n---\n{body}')
 
@@ -70,7 +70,7 @@ def faults(page: Path) -> list[str]:
         if not differs and not is_current(page, pages.parse(translated)):
             found.append(
                 f"{translated}:1: {page.name} has changed since; bring this up to date, then run "
-                "./inv translations --stamp"
+                f"./inv translations --stamp {pages.parse(page).meta['section']}"
             )
     return found
 

@@ -44,9 +44,14 @@ def test_moment_has_a_zone(tmp_path: Path) -> None:
     assert due == dt.datetime(2026, 10, 12, 16, tzinfo=dt.UTC)
 
 
+def test_a_date_is_told_in_the_zone_that_it_was_written_in(tmp_path: Path) -> None:
+    found = plan(tmp_path, '[due]\n"9.1" = 2026-10-12T18:00:00-05:00')
+    assert found.due_text("9.1") == "due 2026-10-12 18:00 UTC-05:00"
+
+
 def test_day_ends_at_its_end(tmp_path: Path) -> None:
     found = plan(tmp_path, '[due]\n"9.1" = 2026-10-12')
-    assert found.due_text("9.1") == "due 2026-10-12 23:59"
+    assert found.due_text("9.1") == f"due 2026-10-12 23:59 {found.due['9.1']:%Z}"
     assert found.due_text("9.2") == ""
 
 

@@ -12,11 +12,10 @@ import pytest
 import streamlit
 from streamlit.testing.v1 import AppTest
 
-from arena_lab import catalogue, pages, paths, progress, translations
+from arena_lab import catalogue, classes, pages, paths, progress, translations
 from arena_lab.catalogue import Section
-from arena_lab.site import app, languages, links, outline, search, status, typeset
+from arena_lab.site import app, course, languages, links, outline, search, status, typeset
 from arena_lab.site.code import code_of
-from arena_lab.site.course import load
 
 HOME = paths.ROOT / "chapter0_fundamentals/instructions/Home.py"
 
@@ -302,7 +301,7 @@ def test_search_finds_words_in_any_place(
 
 
 def test_search_shows_no_commands_of_tex() -> None:
-    shown = [each.excerpt for each in search.find("gradient", load("en").lessons)]
+    shown = [each.excerpt for each in search.find("gradient", course.load("en").lessons)]
     assert len(shown) > 20
     assert [text for text in shown if re.search(r"\\[a-z]|\$", text)] == []
 
@@ -314,7 +313,7 @@ def test_search_for_what_is_nowhere_says_so(section: Section, visit: Open):
 def test_places_with_the_words_in_their_title_come_first(section: Section, visit: Open):
     add_to_page(section, "    ## Roots\n\n    Of trees.\n\n    ## Trees\n\n    With roots.\n")
 
-    found = search.find("trees", load("en").lessons)
+    found = search.find("trees", course.load("en").lessons)
 
     assert [each.place.title for each in found] == ["Trees", "Roots"]
 
@@ -574,11 +573,11 @@ def test_code_is_read_again_when_it_changed(section: Section):
 
 
 def test_the_stamp_changes_with_a_verdict_and_with_a_page(section: Section, visit: Open):
-    before = status.stamp([section])
+    before = course.stamp()
     store(section, double={"status": "passed"})
-    after_verdict = status.stamp([section])
+    after_verdict = course.stamp()
     add_to_page(section, "    More.\n")
-    after_page = status.stamp([section])
+    after_page = course.stamp()
 
     assert len({before, after_verdict, after_page}) == 3
 
@@ -701,11 +700,52 @@ def test_english_is_shown_where_no_translation_fits(section: Section, chinese: P
     assert "此页是英文版" in shown
 
 
-def test_a_new_translation_is_seen_by_an_open_page(section: Section, chinese: Path):
-    seen = status.stamp([section])
+@pytest.mark.parametrize("file", ["class.toml", "chapter9_toys/instructions/pages/92_New.md"])
+def test_a_new_file_is_seen_by_an_open_page(section: Section, visit: Open, file: str):
+    seen = course.stamp()
+    (paths.ROOT / file).touch()
+
+    assert course.stamp() != seen
+
+
+def test_a_page_that_is_mended_is_seen_by_an_open_page(section: Section, visit: Open):
+    good = section.page.read_text()
+    section.page.write_text(good.replace("{hint}", "{tip}"))
+    seen = course.stamp()
+    section.page.write_text(good)
+
+    assert course.stamp() != seen
+
+
+def test_a_new_translation_is_seen_by_an_open_page(section: Section, visit: Open, chinese: Path):
+    seen = course.stamp()
     chinese.unlink()
 
-    assert status.stamp([section]) != seen
+    assert course.stamp() != seen
+
+
+def test_an_own_answer_is_kept_by_one_name_in_every_language(
+    section: Section, chinese: Path, visit: Open
+):
+    question = "\n::::{{question}} {}\n:::{{answer}}\n{}\n:::\n::::\n"
+    section.page.write_text(section.page.read_text() + question.format("Why?", "Because."))
+    chinese.write_text(chinese.read_text() + question.format("为什么？", "因为。"))
+
+    for language in translations.LANGUAGES:
+        shown = text(visit(section="9.1", page="second", lang=language))
+        assert 'data-key="9.1 why"' in shown
+
+
+def test_english_that_a_chinese_reader_is_shown_is_marked_as_english(
+    section: Section, chinese: Path, visit: Open
+):
+    assert '<div class="lab-text" lang="zh">' in text(visit(section="9.1", lang="zh"))
+    chinese.unlink()
+
+    shown = text(visit(section="9.1", lang="zh"))
+
+    assert '<div class="lab-text" lang="en">' in shown
+    assert '<p class="lab-quiet" role="note" lang="zh">' in shown
 
 
 def test_what_the_site_says_it_says_in_every_language():
@@ -724,7 +764,7 @@ def test_what_the_site_says_it_says_in_every_language():
 
 def test_a_class_reads_its_own_sections_with_their_dates(section: Section, visit: Open):
     (paths.ROOT / "class.toml").write_text('sections = ["9.1"]\n[due]\n"9.1" = 2026-10-12\n')
-    assert "due 2026-10-12 23:59" in text(visit())
+    assert f"due {classes.moment(classes.plan(paths.ROOT).due['9.1'])}" in text(visit())
 
     (paths.ROOT / "class.toml").write_text('sections = ["9.2"]\n')
     assert "There are no sections yet." in text(visit())

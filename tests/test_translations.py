@@ -220,26 +220,45 @@ def test_a_stamp_keeps_every_word(page: Path):
     assert without == CHINESE
 
 
-def test_the_task_names_every_fault_and_fails(page: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def task(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task sees a course of one page."""
+    monkeypatch.setattr(catalogue, "page_paths", lambda *_: [page])
+
+
+def test_the_task_names_every_fault_and_fails(task: None, page: Path):
     from invoke import Exit
 
     from arena_lab import commands
 
-    monkeypatch.setattr(catalogue, "page_paths", lambda: [page])
     change(page, "# stays", "# 留下")
 
     with pytest.raises(Exit, match="code blocks differ"):
-        commands.translations(stamp=False)
+        commands.translations(None)
 
 
 def test_the_task_is_content_with_pages_that_fit(
-    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    task: None, page: Path, capsys: pytest.CaptureFixture[str]
 ):
     from arena_lab import commands
 
-    monkeypatch.setattr(catalogue, "page_paths", lambda: [page])
     page.write_text(ENGLISH.replace("Write it.", "Write it soon."))
 
-    commands.translations(stamp=True)
+    commands.translations("9.1")
 
     assert capsys.readouterr().out == "Every page is there in every language.\n"
+
+
+def test_a_translation_that_differs_is_not_called_current(task: None, page: Path):
+    from invoke import Exit
+
+    from arena_lab import commands
+
+    page.write_text(ENGLISH.replace("Write it.", "Write it soon."))
+    change(page, "# stays", "# 留下")
+    with pytest.raises(Exit, match="code blocks differ"):
+        commands.translations("9.1")
+    change(page, "# 留下", "# stays")
+
+    with pytest.raises(Exit, match="has changed since"):
+        commands.translations(None)

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from arena_lab import translations
-from arena_lab.catalogue import Section
+from arena_lab import classes, translations
 from arena_lab.site import links, search, sidebar, status
-from arena_lab.site.course import Course, Lesson, load
+from arena_lab.site.course import Course, Lesson, load, stamp
 from arena_lab.site.languages import COOKIE, choose, say
 from arena_lab.site.outline import outline
 from arena_lab.site.render import Renderer, trouble
@@ -28,8 +27,8 @@ _MOST = 40
 def main() -> None:
     """Show the page that the address names."""
     language = choose()
+    seen = stamp()  # first: what is written while the page is made shows after it
     course = load(language)
-    seen = status.stamp(course.sections)
     number = st.query_params.get("section", "")
     words = st.query_params.get("search", "")
     part = st.query_params.get("page", "")
@@ -51,7 +50,7 @@ def main() -> None:
         sidebar.show(course.lessons, lesson, words=words)
         here = links.to_search(words) if words else links.to(number, part)
         st.html(_tools(None, here, language) + _elsewhere(course, words, number, part))
-    _watch(course.sections, seen)
+    _watch(seen)
 
 
 def _elsewhere(course: Course, words: str, number: str, part: str) -> str:
@@ -62,9 +61,11 @@ def _elsewhere(course: Course, words: str, number: str, part: str) -> str:
         return _home(course)
     if lesson is None:
         places = [(links.to(each.number), f"{each.number} {each.title}") for each in course.lessons]
-        return _not_found(say("There is no section {number}.", number=repr(number)), places)
-    fault = say("Section {number} has no page {part}.", number=number, part=repr(part))
-    return _not_found(fault, lesson.subpages)
+        fault = say("There is no section {number}.", number=repr(number))
+    else:
+        places = lesson.subpages
+        fault = say("Section {number} has no page {part}.", number=number, part=repr(part))
+    return _not_found(fault, places, links.to(number, part))
 
 
 def _script(language: str) -> None:
@@ -82,9 +83,9 @@ def katex() -> str:
 
 
 @st.fragment(run_every=POLL_SECONDS)
-def _watch(sections: list[Section], seen: tuple[int, ...]) -> None:
+def _watch(seen: tuple[tuple[str, int], ...]) -> None:
     """Show everything again as soon as a verdict or a page is new."""
-    if status.stamp(sections) != seen:
+    if stamp() != seen:
         st.rerun()
 
 
@@ -151,7 +152,7 @@ def _section_card(lesson: Lesson) -> str:
     if so_far.passed:
         facts.append(say("{time} left", time=status.hours(so_far.minutes_left)))
     if lesson.due:
-        facts.append(say("due {when}", when=f"{lesson.due:%Y-%m-%d %H:%M}"))
+        facts.append(say("due {when}", when=classes.moment(lesson.due)))
     return (
         f'<a class="lab-card" href="{escape(links.to(lesson.number))}">'
         f'<span class="lab-number">{lesson.number}</span>'
@@ -166,11 +167,12 @@ def _section_card(lesson: Lesson) -> str:
     )
 
 
-def _not_found(message: str, places: list[tuple[str, str]]) -> str:
+def _not_found(message: str, places: list[tuple[str, str]], here: str) -> str:
     items = "".join(f'<li><a href="{escape(a)}">{escape(text)}</a></li>' for a, text in places)
     return (
-        f'<h1>{say("Not here")}</h1><p role="alert">{escape(message)} {say("There are:")}</p>'
-        f'<ul>{items}</ul><p><a href="?">{say("Home")}</a></p>'
+        f'<div data-here="{escape(here)}"><h1>{say("Not here")}</h1>'
+        f'<p role="alert">{escape(message)} {say("There are:")}</p>'
+        f'<ul>{items}</ul><p><a href="?">{say("Home")}</a></p></div>'
     )
 
 
@@ -178,7 +180,8 @@ def _subpage(course: Course, lesson: Lesson, index: int, language: str) -> None:
     parts = lesson.parts(index)
     subpage, address = lesson.text.subpages[index], lesson.subpages[index][0]
     sidebar.show(course.lessons, lesson, index, outline(parts))
-    renderer = Renderer(lesson.section)
+    own = language if lesson.text is not lesson.source else translations.SOURCE
+    renderer = Renderer(lesson.section, lesson.questions, own)
     source = links.source_of(lesson.text.path, subpage.line)
     renderer.add(_tools(source, address, language) + _top(lesson) + _age(lesson, language))
     if index:
@@ -211,7 +214,7 @@ def _age(lesson: Lesson, language: str) -> str:
         text = say("The English page has changed since this was translated.")
     else:
         return ""
-    return f'<p class="lab-quiet" role="note">{text}</p>'
+    return f'<p class="lab-quiet" role="note" lang="{language}">{text}</p>'
 
 
 def _tools(source: str | None, here: str, language: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from arena_lab import catalogue, classes, pages, paths, translations
+from arena_lab import catalogue, classes, pages, paths, progress, translations
 from arena_lab.catalogue import Section
 from arena_lab.errors import LabError
 from arena_lab.pages import Page
@@ -60,6 +60,14 @@ class Lesson:
             for part, title in zip(self.slugs, titles, strict=True)
         ]
 
+    @property
+    def questions(self) -> dict[int, str]:
+        """What the reader's own answers are kept by: the English question, by the line here."""
+        pairs = zip(
+            self.source.directives("question"), self.text.directives("question"), strict=True
+        )
+        return {theirs.line: links.slug(ours.argument) for ours, theirs in pairs}
+
     def parts(self, index: int) -> list[Part]:
         """Give what a sub-page holds."""
         return cut(self.text.subpages[index], self.source.subpages[index])
@@ -106,6 +114,19 @@ def load(language: str) -> Course:
                 course.lessons.append(Lesson(section, page, text, status.read(section), due))
     course.lessons.sort(key=lambda lesson: [int(part) for part in lesson.number.split(".")])
     return course
+
+
+def stamp() -> tuple[tuple[str, int], ...]:
+    """Give what changes when any file of the course or a verdict does, by their times alone."""
+    sources = catalogue.page_paths(paths.ROOT)
+    files = [
+        *sources,
+        *(each for page in sources for each in translations.paths_of(page)),
+        *paths.ROOT.glob("chapter*/exercises/*/solutions.py"),
+        *progress.folder().glob("*.json"),
+        paths.ROOT / classes.FILE,
+    ]
+    return tuple((str(file), file.stat().st_mtime_ns) for file in files if file.exists())
 
 
 def _left_out(fault: str) -> str:

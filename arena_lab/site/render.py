@@ -36,6 +36,8 @@ class Renderer:
     """
 
     section: Section
+    questions: dict[int, str]  # by their lines: what own answers are kept by
+    language: str
     slow: list[Callable[[], None]] = field(default_factory=list)
     _waiting: list[str] = field(default_factory=list)
     _has_headings: bool = False
@@ -56,7 +58,8 @@ class Renderer:
     def close(self) -> None:
         """Send what was added."""
         if self._waiting:
-            st.html(f'<div class="lab-text">{"".join(self._waiting)}</div>')
+            html = "".join(self._waiting)
+            st.html(f'<div class="lab-text" lang="{self.language}">{html}</div>')
             self._waiting.clear()
 
     def _html(self, part: Part) -> str:
@@ -128,7 +131,7 @@ class Renderer:
             _folded("answer", say("Answer"), self._inside(answer.blocks))
             for answer in directive.children("answer")
         ]
-        key = f"{self.section.number} {links.slug(directive.argument)}"
+        key = f"{self.section.number} {self.questions[directive.line]}"
         own = (
             f'<textarea class="lab-own" data-key="{escape(key)}" rows="2" '
             f'aria-label="{say("Your own answer")}" '
@@ -185,7 +188,9 @@ class Renderer:
             slot = st.empty()
             slot.html(f'<p class="lab-quiet">{say("The figure is being drawn…")}</p>')
             if directive.blocks:
-                st.html(f'<div class="lab-text lab-caption">{self._inside(directive.blocks)}</div>')
+                caption = self._inside(directive.blocks)
+                text = f'<div class="lab-text lab-caption" lang="{self.language}">{caption}</div>'
+                st.html(text)
 
         def draw() -> None:
             try:

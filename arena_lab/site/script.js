@@ -14,15 +14,16 @@
   new MutationObserver(follow).observe(app, { attributes: true, attributeFilter: ["class"] })
   follow()
 
-  // The language that was asked for holds for the next visit too.
+  // A language that is chosen holds for the next visit too. The page is loaded anew, at the heading
+  // that was read.
   root.lang = given.language
-  const named = /[?&]lang=\w+$/
-  if (named.test(location.search))
-    document.cookie = `${given.cookie}=${given.language}; path=/; max-age=31536000; SameSite=Lax`
-  // To another language the page is loaded anew, at the same heading.
   document.addEventListener("click", ({ target }) => {
     const link = target.closest?.(".lab-language")
-    if (link) link.hash = location.hash
+    if (!link) return
+    document.cookie = `${given.cookie}=${link.lang}; path=/; max-age=31536000; SameSite=Lax`
+    const above = ({ top }) => top < innerHeight / 3
+    const passed = [...document.querySelectorAll("[data-anchor]")]
+    link.hash = passed.filter((part) => above(part.getBoundingClientRect())).at(-1)?.id ?? ""
   })
 
   // Formulas are set by Streamlit's own KaTeX, before the browser paints; a page seen again has
@@ -137,6 +138,9 @@
   let last = here
   history.replaceState({ ...history.state, labPlace: here }, "")
 
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest?.('a[href^="#"]')) tops.set(here, column().scrollTop)
+  })
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.('a[href^="?"]:not(.lab-language)')
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
@@ -195,7 +199,9 @@
   })
 
   // The reader's own answers to questions stay in the browser.
-  const note = (area) => `arena-lab own ${area.dataset.key}`
+  // Of a class, several may use one browser: what is theirs has their name.
+  const reader = location.pathname.match(/\/user\/[^/]+/)?.[0].concat(" ") ?? ""
+  const note = (area) => `arena-lab own ${reader}${area.dataset.key}`
   document.addEventListener("input", ({ target }) => {
     if (!target.matches?.(".lab-own")) return
     if (target.value) localStorage.setItem(note(target), target.value)
@@ -258,6 +264,13 @@
     arrive(tops.get(here))
   })
 
+  // An address without its language, however it is written.
+  const place = (address) => {
+    const words = new URLSearchParams(address)
+    words.delete("lang")
+    return words.toString()
+  }
+
   // Once the new page is there, go to where the reader was, to its anchor, or to its top.
   let leave = () => {}
   const arrive = (top) => {
@@ -266,8 +279,8 @@
     const until = performance.now() + 3000
     const look = () => {
       if (location.search !== search) return
-      const place = search.replace(named, "") || "?"
-      const isThere = document.querySelector("[data-here]")?.dataset.here === place
+      const shown = document.querySelector("[data-here]")?.dataset.here
+      const isThere = shown !== undefined && place(shown) === place(search)
       if (!isThere && performance.now() < until) return requestAnimationFrame(look)
       const anchor = document.getElementById(decodeURIComponent(location.hash.slice(1)))
       attend(anchor ?? column().querySelector("h1"))

@@ -114,13 +114,6 @@ def next_exercise(sections: list[tuple[Section, Verdicts]]) -> tuple[Section, Ex
     return None
 
 
-def stamp(sections: list[Section]) -> tuple[int, ...]:
-    """Give what changes when a verdict or a page does, by asking only for the files' times."""
-    paths = [path for s in sections for path in (progress.path_of(s), s.page, s.solutions)]
-    paths += [path for s in sections for path in translations.paths_of(s.page)]
-    return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
-
-
 def hours(minutes: int) -> str:
     """Write a time for a person: `45 min`, `2 h`, `2½ h`."""
     if minutes < 60:

@@ -51,7 +51,7 @@ def inline(text: str) -> str:
 def code(source: str, language: str = "python") -> str:
     """Give code with colours and a button that copies it."""
     return (
-        f'<div class="lab-code"><pre><code>{_coloured(source, language)}</code></pre>'
+        f'<div class="lab-code" lang="en"><pre><code>{_coloured(source, language)}</code></pre>'
         '<button type="button" class="lab-copy"></button></div>\n'
     )
 

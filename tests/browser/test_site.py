@@ -351,6 +351,13 @@ def test_the_site_sets_no_cookie(toys: Site):
     assert toys.open().context.cookies() == []
 
 
+def test_a_link_in_another_language_is_no_choice(toys: Site):
+    page = toys.open("?section=9.1&lang=zh")
+
+    expect(page.get_by_text("欢迎。")).to_be_visible()
+    assert page.context.cookies() == []
+
+
 def test_the_browser_s_language_is_spoken(toys: Site):
     page = toys.open("?section=9.1", locale="zh-CN")
 
@@ -360,12 +367,13 @@ def test_the_browser_s_language_is_spoken(toys: Site):
 
 
 def test_a_choice_of_language_keeps_the_place_and_holds_for_the_next_visit(toys: Site):
-    page = toys.open("?section=9.1&page=first#the-end")
+    page = toys.open("?section=9.1&page=first#the-logarithm")
+    page.get_by_text("The last words.").scroll_into_view_if_needed()
     page.get_by_role("link", name="中文").click()
 
     expect(page.get_by_text("再见。")).to_be_visible()
-    assert page.url.endswith("?section=9.1&page=first&lang=zh#the-end")
-    expect(page.locator("#the-end")).to_be_in_viewport()
+    assert page.url.endswith("?section=9.1&page=first&lang=zh#exercise-double")
+    expect(page.locator("#exercise-double")).to_be_in_viewport()
     page.get_by_role("link", name="概览").click()
     expect(page.get_by_text("欢迎。")).to_be_visible()
 
@@ -412,6 +420,17 @@ def test_back_returns_to_where_the_reader_was(toys: Site):
 
     expect(page.get_by_role("heading", name="First", exact=True)).to_be_visible()
     page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop > 600")
+
+
+def test_back_from_a_heading_returns_to_where_the_reader_was(toys: Site):
+    page = toys.open("?section=9.1&page=first")
+    main = page.get_by_test_id("stMain")
+    main.evaluate("(main) => main.scrollTo(0, 300)")
+    page.locator(".lab-outline").get_by_text("The end").click()
+    expect(page.locator("#the-end")).to_be_in_viewport()
+    page.go_back()
+
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 300")
 
 
 def test_an_address_with_a_heading_survives_a_reload(toys: Site):
