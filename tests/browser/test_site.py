@@ -367,7 +367,7 @@ def test_the_browser_s_language_is_spoken(toys: Site):
 
 
 def test_a_choice_of_language_keeps_the_place_and_holds_for_the_next_visit(toys: Site):
-    page = toys.open("?section=9.1&page=first#the-logarithm")
+    page = toys.open("?section=9.1&page=first")
     page.get_by_text("The last words.").scroll_into_view_if_needed()
     page.get_by_role("link", name="中文").click()
 
