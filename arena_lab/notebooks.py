@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 # What the exercises and their tests import beyond what Colab and Kaggle have.
-_PACKAGES = "einops jaxtyping markdown-it-py mdit-py-plugins optuna pooch rich trackio trimesh"
+PACKAGES = (
+    "einops embreex jaxtyping markdown-it-py mdit-py-plugins optuna pooch rich trackio trimesh"
+)
 
 # For one cell: a training takes minutes on two cores.
 _PATIENCE_S = 1800
@@ -178,7 +180,7 @@ class _Writer:
         exercises = "/".join(self.section.folder.parent.parts[-2:])
         repository = links.repository() or ""
         self.code(
-            _SETUP.format(repository=repository, packages=_PACKAGES, exercises=exercises),
+            _SETUP.format(repository=repository, packages=PACKAGES, exercises=exercises),
             folded=bool(repository),
         )
 

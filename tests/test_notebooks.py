@@ -1,11 +1,13 @@
 """The notebooks of a section stand alone: prose, drawings, hints, and code that runs."""
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import nbformat
@@ -157,6 +159,40 @@ def test_no_path_of_this_machine_goes_out(section: Section, tmp_path: Path):
     add_cell(section, f"print({str(paths.ROOT)!r})")
     with pytest.raises(LabError, match=r"the output of cell \d+ names a path of this machine"):
         notebooks.write(section, tmp_path, run=True)
+
+
+# What Colab and Kaggle have, by the names of the imports.
+THERE = {
+    *("IPython", "PIL", "filelock", "numpy", "plotly", "psutil", "pyarrow", "requests", "torch"),
+    *("torchvision", "tqdm", "wandb", "yaml"),
+}
+
+
+def imported_by(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_the_first_cell_brings_every_package_that_is_not_there():
+    names = [s.folder / f"{name}.py" for s in SECTIONS for name in ("solutions", "tests", "utils")]
+    seen: set[Path] = set()
+    needed: set[str] = set()
+    while names:
+        file = names.pop()
+        seen.add(file)
+        for name in imported_by(file):
+            needed.add(name.partition(".")[0])
+            parts = paths.ROOT.joinpath(*name.split("."))
+            ours = (parts.with_suffix(".py"), parts.parent.with_suffix(".py"))
+            names += [each for each in ours if each.is_file() and each not in seen]
+    distributions = packages_distributions()
+    brought = {name for name, (by, *_) in distributions.items() if by in notebooks.PACKAGES.split()}
+    others = {name for name in needed if name in distributions}
+
+    assert others - THERE == brought
 
 
 @pytest.mark.slow
