@@ -177,6 +177,27 @@ def test_a_link_of_the_site_opens_the_notebook_at_the_exercise(
     expect(notebook.locator(".jp-Toolbar-kernelName:visible")).to_have_text("Python 3 (ipykernel)")
 
 
+def test_a_language_that_is_chosen_holds_for_the_next_visit_and_for_saving(
+    lab: Any, page: Page, context: BrowserContext, answers: Path
+) -> None:
+    site = context.new_page()
+    site.goto(f"{lab.url}/site/")
+    site.get_by_role("link", name="中文").click()
+    expect(site.get_by_role("heading", name="章节")).to_be_visible(timeout=PATIENCE_MS)
+
+    later = context.new_page()
+    later.goto(f"{lab.url}/site/")
+    expect(later.get_by_role("heading", name="章节")).to_be_visible(timeout=PATIENCE_MS)
+
+    page.bring_to_front()
+    open_answers(page)
+    cells(page).nth(3).click()
+    page.keyboard.type("# again\n")
+    save(page)
+    assert "# again" in answers.read_text()
+    context.clear_cookies(name="arena-lab-language")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_follow_the_system(lab: Any, context: BrowserContext, scheme: str) -> None:
     page = context.new_page()
