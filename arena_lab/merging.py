@@ -6,6 +6,7 @@ byte; what is new comes in at its place. Nothing is decided by line numbers.
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -39,15 +40,24 @@ def merge(mine: str, old: str, new: str) -> Merged:
         new: The starter of the new course.
 
     Raises:
-        LabError: The file holds the marks of a merge that was never finished.
+        LabError: The file holds the marks of a merge that was never finished, or an exercise would
+            stand in it twice.
     """
     if _CONFLICT.search(mine):
         raise LabError("it holds the marks of an unfinished merge (<<<<<<<): mend these lines")
     before, after = _Starter(old), _Starter(new)
     result = Merged("")
-    kept = [text for cell in _labelled(mine) for text in _brought_up(cell, before, after, result)]
-    texts = _with_new_cells(kept, {x for _, x in _pairs(mine)}, before, after, result)
-    result.text = _joined(texts, mine)
+    parts = _parts(mine, before, after)
+    alone = _left_alone(parts)
+    texts: list[str] = []
+    for part in parts:
+        bring_up = _renewed if part in alone else _with_new_statements
+        texts += bring_up(part, parts, before, after, result)
+    result.text = _joined(_with_new_cells(texts, parts, before, after), mine)
+    had, has = _names(mine), _names(result.text)
+    result.added = [name for name in after.stubs if has[name] and not had[name]]
+    if twice := [name for name in after.stubs if has[name] > max(1, had[name])]:
+        raise LabError(f"{', '.join(twice)} would stand in it twice")
     known = {name: stub.docstring for name, stub in before.stubs.items() if stub.docstring}
     for name in result.added:
         found = [old for old, text in known.items() if text == after.stubs[name].docstring]
@@ -67,10 +77,11 @@ class _Starter:
     def __init__(self, text: str) -> None:
         self.cells = _labelled(text)
         self.by_label = {label: cell for cell, labels in self.cells for label in labels}
+        self.by_name = {name: cell for cell, _ in self.cells for name in cell.names}
         self.definitions = cells.definitions(text)
 
-    def find(self, labels: list[str]) -> Cell | None:
-        return next((self.by_label[label] for label in labels if label in self.by_label), None)
+    def find(self, labels: Iterable[str]) -> list[Cell]:
+        return [*dict.fromkeys(self.by_label[x] for x in labels if x in self.by_label)]
 
     @cached_property
     def stubs(self) -> dict[str, _Stub]:
@@ -100,8 +111,8 @@ def _labelled(text: str) -> list[tuple[Cell, list[str]]]:
     return found
 
 
-def _pairs(text: str) -> list[tuple[Cell, str]]:
-    return [(cell, label) for cell, labels in _labelled(text) for label in labels]
+def _names(text: str) -> Counter[str]:
+    return Counter(name for cell in cells.split(text) for name in cell.names)
 
 
 def _labels(cell: Cell) -> list[str]:
@@ -116,24 +127,54 @@ def _labels(cell: Cell) -> list[str]:
     return [f"tests {name}" for name in tests] or ([f"code {rows[:2]}"] if rows else [])
 
 
-def _brought_up(
-    labelled: tuple[Cell, list[str]], before: _Starter, after: _Starter, result: Merged
+@dataclass(frozen=True)
+class _Part:
+    """A cell of the learner's, and the cells of both starters that it belongs to."""
+
+    cell: Cell
+    labels: tuple[str, ...]
+    was: tuple[Cell, ...]
+    now: tuple[Cell, ...]
+    shares: frozenset[Cell]  # `now`, and those that define a name of it which stands here again
+
+    @property
+    def is_untouched(self) -> bool:
+        return bool(self.was) and _is_same(self.cell, self.was[0])
+
+
+def _parts(mine: str, before: _Starter, after: _Starter) -> list[_Part]:
+    parts = []
+    for cell, labels in _labelled(mine):
+        now = after.find(labels)
+        named = [after.by_name[name] for name in cell.names if name in after.by_name]
+        was = before.find(labels)
+        parts.append(_Part(cell, (*labels,), (*was,), (*now,), frozenset([*now, *named])))
+    return parts
+
+
+def _left_alone(parts: list[_Part]) -> set[_Part]:
+    """Give what is untouched, and shares no new cell with what is not, by any way round."""
+    alone = {part for part in parts if part.is_untouched}
+    while True:
+        written = {cell for part in parts if part not in alone for cell in part.shares}
+        fewer = {part for part in alone if not part.shares & written}
+        if fewer == alone:
+            return alone
+        alone = fewer
+
+
+def _renewed(
+    part: _Part, parts: list[_Part], before: _Starter, after: _Starter, result: Merged
 ) -> list[str]:
-    """Give the new text of a learner's cell; none where it has left the course untouched."""
-    cell, labels = labelled
-    was, now = before.find(labels), after.find(labels)
-    if was is None or (now and _is_same(cell, now)):
-        return [cell.text]
-    stubs = [name for name in cell.names if name in before.stubs]
-    if not _is_same(cell, was):
-        return [_with_new_statements(cell, was, now, before, after, result)]
-    if now is None:
-        result.removed += stubs
-        return []
-    if not _is_same(was, now):
-        result.renewed += [name for name in stubs if name in after.stubs]
-        return [_apart(now.text)]
-    return [cell.text]
+    """Give the new text of an untouched cell; none where it is gone, or to be placed anew."""
+    if part.now and _is_same(part.cell, part.now[0]):
+        return [part.cell.text]
+    stubs = [name for name in part.cell.names if name in before.stubs]
+    result.renewed += [name for name in stubs if name in after.stubs]
+    result.removed += [name for name in stubs if name not in after.definitions]
+    if len(part.now) == 1 and not any(part.shares & x.shares for x in parts if x != part):
+        return [_apart(part.now[0].text)]
+    return []  # where definitions have moved between cells, the new ones come in as wholes
 
 
 def _apart(text: str) -> str:
@@ -145,27 +186,36 @@ def _is_same(a: Cell, b: Cell) -> bool:
 
 
 def _with_new_statements(
-    cell: Cell, was: Cell, now: Cell | None, before: _Starter, after: _Starter, result: Merged
-) -> str:
+    part: _Part, parts: list[_Part], before: _Starter, after: _Starter, result: Merged
+) -> list[str]:
     """Renew what is untouched in a cell that the learner wrote in, and add what is new to it."""
-    result.gone += [n for n in cell.names if n in before.stubs and n not in after.definitions]
+    cell = part.cell
+    if part.was:
+        result.gone += [n for n in cell.names if n in before.stubs and n not in after.definitions]
     try:
         mine = cells.statements(cell.text)
     except (SyntaxError, ValueError):  # its parts cannot be told apart
         result.kept += [n for n in cell.names if _differs(n, before, after)]
-        return cell.text
-    lines = cell.text.split("\n")
-    for statement in reversed(mine):
+        text = "".join(each.cell.text for each in parts)
+        new = [s for s in _new_in(part, parts, (), before) if f"{s.source}\n" not in text]
+        return [_spaced(cell.text), _apart(_added("# %%", new))] if new else [cell.text]
+    edits = []
+    for statement in mine:
         names = [name for name in statement.names if _differs(name, before, after)]
         if names and statement.source == before.definitions[names[0]].source:
-            new = after.definitions[names[0]].source
-            lines[statement.first - 1 : statement.last] = new.split("\n")
+            source = after.definitions[names[0]].source
+            edits.append((statement.first - 1, statement.last, source.split("\n")))
             result.renewed += [name for name in names if name in after.stubs]
         else:
             result.kept += [n for n in names if statement.source != after.definitions[n].source]
-    if now is None:
-        return "\n".join(lines)
-    return _added(lines, cell, _new_in(now, was, mine), result)
+    new = _new_in(part, parts, mine, before)
+    ends = [statement.last for statement in mine if _is_import(statement)]
+    at = ends[-1] if ends else int(cell.text.startswith("# %%"))
+    edits.append((at, at, [s.source for s in new if _is_import(s)]))
+    lines = cell.text.split("\n")
+    for first, last, rows in sorted(edits, reverse=True):
+        lines[first:last] = rows
+    return [_added("\n".join(lines), [s for s in new if not _is_import(s)])]
 
 
 def _differs(name: str, before: _Starter, after: _Starter) -> bool:
@@ -173,61 +223,68 @@ def _differs(name: str, before: _Starter, after: _Starter) -> bool:
     return bool(old and new and old.source != new.source)
 
 
-def _new_in(now: Cell, was: Cell, mine: tuple[Statement, ...]) -> list[Statement]:
-    """Give the imports and definitions that the course has added to a cell."""
-    old = {statement.shape for statement in cells.statements(was.text)}
-    have = {statement.shape for statement in mine}
-    names = {name for statement in (*mine, *cells.statements(was.text)) for name in statement.names}
+def _is_import(statement: Statement) -> bool:
+    return "Import" in statement.kind.__name__
+
+
+def _new_in(
+    part: _Part, parts: list[_Part], mine: tuple[Statement, ...], before: _Starter
+) -> list[Statement]:
+    """Give the imports and definitions that the course has added to a cell.
+
+    Where the learner has cut the cell into several, the last of them gets these.
+    """
+    here = [s for cell in part.was for s in cells.statements(cell.text)]
+    have = {statement.shape for statement in (*mine, *here)}
+    names = {name for each in parts for name in each.cell.names} | before.definitions.keys()
     return [
         statement
-        for statement in cells.statements(now.text)
-        if statement.shape not in old | have
-        and ("Import" in statement.kind.__name__ or statement.names)
+        for cell in part.now
+        if part == [each for each in parts if cell in each.now][-1]
+        for statement in cells.statements(cell.text)
+        if statement.shape not in have
+        and (_is_import(statement) or statement.names)
         and not names & {*statement.names}
     ]
 
 
-def _added(lines: list[str], cell: Cell, new: list[Statement], result: Merged) -> str:
-    imports = [s.source for s in new if not s.names]
-    if imports:
-        ends = [i for i, row in enumerate(lines) if re.match(r"import |from .* import [^(]*$", row)]
-        at = ends[-1] + 1 if ends else (1 if cell.text.startswith("# %%") else 0)
-        lines[at:at] = imports
-    text = "\n".join(lines)
+def _added(text: str, new: list[Statement]) -> str:
     for statement in new:
-        if statement.names:
-            code = text.rstrip()
-            text = f"{code}\n\n\n{statement.source}{text[len(code) :]}"
-            result.added += [n for n in statement.names if _STUB.search(statement.source)]
+        code = text.rstrip()
+        gap = "\n" if _is_import(statement) or code == "# %%" else "\n\n\n"
+        text = f"{code}{gap}{statement.source}{text[len(code) :]}"
     return text
 
 
 def _with_new_cells(
-    texts: list[str], mine: set[str], before: _Starter, after: _Starter, result: Merged
+    texts: list[str], parts: list[_Part], before: _Starter, after: _Starter
 ) -> list[str]:
     """Put each new cell before the one that follows it in the new starter."""
     here = _labelled("".join(_closed(text) for text in texts))
     placed = {label for _, labels in here for label in labels}
+    mine = {label for part in parts for label in part.labels}
     at = len(texts)
     for cell, labels in reversed(after.cells):
         if placed & {*labels}:
             at = next(i for i, (_, found) in enumerate(here) if {*found} & {*labels})
         elif labels and not _was_deleted(labels, mine, before):
             if at:
-                texts[at - 1] = _closed(texts[at - 1])
-                texts[at - 1] += "" if texts[at - 1].endswith("\n\n") else "\n"
+                texts[at - 1] = _spaced(texts[at - 1])
             texts.insert(at, _apart(cell.text))
             here.insert(at, (cell, labels))
-            result.added[:0] = [name for name in cell.names if name in after.stubs]
     return texts
 
 
 def _was_deleted(labels: list[str], mine: set[str], before: _Starter) -> bool:
-    return bool({*labels} & before.by_label.keys()) and not {*labels} & mine
+    return {*labels} <= before.by_label.keys() and not {*labels} & mine
 
 
 def _closed(text: str) -> str:
     return text if text.endswith("\n") else text + "\n"
+
+
+def _spaced(text: str) -> str:
+    return text if text.endswith("\n\n") else _closed(text) + "\n"
 
 
 def _joined(texts: list[str], mine: str) -> str:

@@ -1,10 +1,13 @@
 """An update brings the course up, and leaves every answer as it was written."""
 
 import os
+import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -212,6 +215,133 @@ def test_unknown_old_starter_renews_nothing_and_adds_what_is_new() -> None:
 def test_marks_of_a_merge_are_refused() -> None:
     with pytest.raises(LabError, match="unfinished merge"):
         merge("<<<<<<< HEAD\n" + MINE, OLD, OLD)
+
+
+def script(*cells: str, **bodies: str) -> str:
+    """Give a script of cells, each the names that it defines; unless told, they are stubs."""
+    return "\n".join(
+        "# %%\n" + "\n\n".join(f"def {n}():\n    {bodies.get(n, STUB)}\n" for n in cell.split())
+        for cell in cells
+    )
+
+
+STUB = "raise NotImplementedError()"
+PASS = "return 1  # mine"
+
+
+@pytest.mark.parametrize(
+    ("mine", "old", "new", "order"),
+    [
+        pytest.param(["a", "b"], ["a", "b"], ["a b"], "ab", id="two cells become one"),
+        pytest.param(["a", "b c"], ["a", "b c"], ["a b", "c"], "abc", id="one moves up"),
+        pytest.param(["a b", "c"], ["a b", "c"], ["a", "b c"], "abc", id="one moves down"),
+        pytest.param(["a b"], ["a b"], ["a", "b"], "ab", id="one cell becomes two"),
+        pytest.param(["a", "b"], ["a b"], ["a b c"], "abc", id="the learner cut a cell"),
+        pytest.param(["a b"], ["a", "b"], ["a", "b c"], "abc", id="the learner joined two"),
+        pytest.param(["a", "b", "a"], ["a", "b"], ["b a"], "aba", id="the learner has two"),
+    ],
+)
+@pytest.mark.parametrize("name", ["", "a", "b", "a b"])
+def test_definitions_that_move_between_cells_stand_there_once(
+    mine: list[str], old: list[str], new: list[str], order: str, name: str
+) -> None:
+    bodies = dict.fromkeys(name.split(), PASS)
+    merged = merge(script(*mine, **bodies), script(*old), script(*new))
+    assert sorted(re.findall(r"^def (\w)", merged.text, re.M)) == sorted(order)
+    assert merged.text.count(PASS) == sum(order.count(n) for n in bodies)
+    assert merged.added == [n for n in "c" if n in "".join(new) and n not in "".join(old)]
+    assert merge(merged.text, script(*old), script(*new)).text == merged.text
+
+
+def test_untouched_cells_that_become_one_come_in_as_the_course_has_them() -> None:
+    a, b = "# %%\nif MAIN:\n    tests.test_a(a)\n\n", "# %%\nif MAIN:\n    tests.test_b(b)\n\n"
+    both = "# %%\nif MAIN:\n    tests.test_a(a)\n    tests.test_b(b)\n\n"
+    first, second = script("a") + "\n", script("b") + "\n"
+    end = "# %%\nprint()\n"
+    new = script("a b") + "\n" + both + end
+    assert merge(first + a + second + b + end, first + a + second + b + end, new).text == new
+
+
+def test_answer_beside_a_stub_is_not_covered_when_the_stub_moves() -> None:
+    mine = script("a", "b") + "\n" + script("a", a=PASS)
+    text = merge(mine, script("a", "b"), script("b a") + "\n# %%\nprint()\n").text
+    assert text.rindex("def a()") == text.rindex(f"def a():\n    {PASS}")
+
+
+def test_new_exercise_reaches_a_file_beside_code_that_does_not_compile() -> None:
+    mine = script("a b", a="return (")
+    merged = merge(mine, script("a b"), script("a b c"))
+    assert merged.text == f"{mine}\n{script('c')}"
+    assert merged.added == ["c"]
+    assert merge(merged.text, script("a b"), script("a b c")).text == merged.text
+
+
+def test_new_exercise_comes_though_one_beside_it_was_deleted() -> None:
+    merged = merge(script("b"), script("a", "b"), script("a c", "b"))
+    assert "def c()" in merged.text
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from os.path import join, \\\n    split\n",
+        "from os.path import (\n    join,\n    split,\n)\n",
+        "import os; import sys\n",
+    ],
+)
+def test_new_import_comes_after_one_over_two_lines(imports: str) -> None:
+    mine = MINE.replace("import tests\n", f"import tests\n{imports}")
+    text = merge(mine, OLD, OLD.replace("import tests\n", "import tests\nimport torch\n")).text
+    assert text == mine.replace(imports, f"{imports}import torch\n")
+
+
+def test_file_where_an_exercise_would_stand_twice_is_refused() -> None:
+    with pytest.raises(LabError, match="a would stand in it twice"):
+        merge(script("b"), script("b"), script("b", "a", "a"))
+
+
+def cut(names: list[str], random: Random) -> list[str]:
+    """Put names into cells of one to three."""
+    cells = []
+    while names:
+        n = random.randint(1, 3)
+        cells.append(" ".join(names[:n]))
+        names = names[n:]
+    return cells
+
+
+def moved(names: list[str], random: Random) -> list[str]:
+    """Give names in another order, but for most of them."""
+    names = list(names)
+    if names and random.random() < 0.5:
+        names.insert(random.randrange(len(names)), names.pop(random.randrange(len(names))))
+    return names
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_whatever_moves_no_answer_is_lost_or_covered(seed: int) -> None:
+    random = Random(seed)
+    old = list("abcdefgh")
+    new = moved([n for n in old if random.random() < 0.9], random)
+    new[random.randrange(len(new)) : 0] = ["x", "y"]
+    before = cut(old, random)
+    after = cut(new, random)
+    mine = random.choice([before, cut(moved(old, random), random)])
+    answers = {n: f"return '{n}'  # mine" for n in old if random.random() < 0.4}
+    if random.random() < 0.3:
+        answers["a"] = "return ("
+    changed = {n: f"'new'\n    {STUB}" for n in new if random.random() < 0.3}
+    text = script(*mine, **answers)
+    if random.random() < 0.3:
+        text += "\n# %%\nb = 3  # mine\n"
+    merged = merge(text, script(*before), script(*after, **changed))
+    found = Counter(re.findall(r"^(?:def )?(\w)(?:\(| =)", merged.text, re.M))
+    for name, body in answers.items():
+        assert f"def {name}():\n    {body}\n" in merged.text
+    assert {n: found[n] for n in new} == {n: 1 + (n == "b" and "b = 3" in text) for n in new}
+    assert "b = 3" not in text or merged.text.rindex("b = 3") > merged.text.find("def b(")
+    assert sorted(merged.added) == ["x", "y"]
+    assert merge(merged.text, script(*before), script(*after, **changed)).text == merged.text
 
 
 # --- a checkout -------------------------------------------------------------------------------
