@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -253,6 +254,8 @@ def update(source: str | None, *, check: bool) -> None:
         print(f"{len(done.backups)} copies of what stood there: {path.parent.parent}")
     if done.merged_commits:
         print("Your branch has commits of its own: they and the course are joined by a new one")
+    if done.files and not check and os.environ.get("ARENA_LAB_CONTAINER") == "1":
+        print("Now start the lab on it, on your machine: ./inv down && ./inv up")
 
 
 @command

@@ -209,7 +209,8 @@ def _git(root: Path, *words: str, given: str = "", env: dict[str, str] | None = 
         )
     except FileNotFoundError:
         raise LabError(
-            "git is not installed; `./inv update --source FILE.zip` does without"
+            "git is not installed here. Put the new course into this folder as a zip file, and "
+            "run: ./inv update --source FILE.zip (docs/container.md has the whole way)"
         ) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
@@ -230,6 +231,7 @@ def _unpacked(source: Path) -> Iterator[Path]:
         if source.is_file():
             try:
                 shutil.unpack_archive(source, folder)
+                _let_run(source, Path(folder))
             except (shutil.ReadError, zipfile.BadZipFile) as error:
                 raise LabError(f"{source} cannot be unpacked: {error}") from None
             source = Path(folder)
@@ -238,6 +240,16 @@ def _unpacked(source: Path) -> Iterator[Path]:
                 yield found
                 return
     raise LabError(f"{source} holds no course: no arena_lab/ and no chapter*/exercises/")
+
+
+def _let_run(source: Path, folder: Path) -> None:
+    """Make runnable what a zip file says is a program: unpacking it forgets that."""
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            programs = {i.filename for i in archive.infolist() if i.external_attr >> 16 & 0o100}
+        for path in folder.rglob("*"):
+            if str(path.relative_to(folder)) in programs:
+                path.chmod(path.stat().st_mode | 0o111)
 
 
 def _from_folder(root: Path, folder: Path, *, check: bool) -> Update:
@@ -295,7 +307,8 @@ def _put(source: Path, path: Path, name: str) -> list[Path]:
     kept = _keep(path, name) if path.is_file() else []
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, source.read_bytes())
-    path.chmod(source.stat().st_mode & 0o777)
+    # One that can be run stays so: a zip file need not tell.
+    path.chmod(path.stat().st_mode | source.stat().st_mode & 0o111)
     return kept
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,6 +56,19 @@ def test_any_name_of_an_exercise_finds_it(lab: Lab) -> None:
     done = lab.invoke("test", "--section", "9.1", "--exercise", "half_of_double", "--solutions")
     assert "halve, half_of_double" in done.stdout
     assert done.returncode == 0
+
+
+def test_update_in_the_container_says_how_the_lab_starts_on_it(lab: Lab, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    shutil.copytree(lab.root, new, ignore=lambda *_: ["new"])
+    (new / "arena_lab").mkdir()
+    (new / "arena_lab/engine.py").write_text("VERSION = 2\n")
+    words = ("update", "--source", str(new))
+    next_step = "on your machine: ./inv down && ./inv up\n"
+    assert next_step not in lab.invoke(*words, "--check", ARENA_LAB_CONTAINER="1").stdout
+    assert next_step in lab.invoke(*words, ARENA_LAB_CONTAINER="1").stdout
+    (lab.root / "arena_lab/engine.py").unlink()
+    assert next_step not in lab.invoke(*words).stdout
 
 
 def test_solutions_succeed(lab: Lab) -> None:

@@ -306,6 +306,13 @@ def test_other_python_is_named_with_ways_to_get_the_right_one(checkout: Checkout
     assert not (checkout.root / ".venv").exists()
 
 
+def test_update_without_the_right_python_names_the_way_in_the_container(checkout: Checkout) -> None:
+    checkout.add_python("python3", "3.13.1")
+    line = only_line(checkout.run("update").stderr)
+    assert 'or update in the container: docs/container.md, "A newer course"' in line
+    assert "## A newer course\n" in (ROOT / "docs/container.md").read_text()
+
+
 def test_no_python_at_all_is_said(checkout: Checkout) -> None:
     (checkout.bin / "python3").unlink()
     assert "found no Python at all" in only_line(checkout.run("test").stderr)

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -580,6 +581,47 @@ def test_course_without_git_is_brought_up_from(course: Course, form: str, tmp_pa
     assert (course.learner / "arena_lab/engine.py").read_text() == "VERSION = 2\n"
     assert (course.learner / "notes.md").read_text() == "mine\n"
     assert {path.read_text() for path in done.backups if "engine" in path.name} == {"VERSION = 1\n"}
+
+
+@pytest.mark.parametrize("form", ["folder", "zip file", "zip file without modes"])
+def test_programs_of_a_newer_course_can_be_run(course: Course, form: str, tmp_path: Path) -> None:
+    for folder in (course.teacher, course.learner):
+        (folder / "inv").write_text("#!/bin/sh\n")
+        (folder / "inv").chmod(0o755)
+    (course.teacher / "inv").write_text("#!/bin/sh\necho new\n")
+    shutil.copy(course.teacher / "inv", course.teacher / "start")
+    source = course.teacher
+    if form != "folder":
+        source = tmp_path.parent / f"{tmp_path.name}-new.zip"
+        with zipfile.ZipFile(source, "w") as archive:
+            for path in sorted(p for p in course.teacher.rglob("*") if p.is_file()):
+                name = f"lab/{path.relative_to(course.teacher)}"
+                if "without" in form:
+                    archive.writestr(zipfile.ZipInfo(name), path.read_bytes())
+                else:
+                    archive.write(path, name)
+    update.update(course.learner, str(source), check=False)
+    assert subprocess.check_output([course.learner / "inv"], text=True) == "new\n"
+    if "without" not in form:
+        assert os.access(course.learner / "start", os.X_OK)
+    assert not os.access(course.learner / "new.py", os.X_OK)
+
+
+def test_course_is_brought_up_where_there_is_no_git(
+    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course.write("triple", "return 3 * x  # mine")
+    course.change()
+    archive = course.learner / "new.zip"
+    course.publish()
+    git(course.teacher, "archive", "--output", str(archive), "main")
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    with pytest.raises(LabError, match=r"git is not installed.*--source FILE\.zip"):
+        update.update(course.learner, check=False)
+    update.update(course.learner, str(archive), check=False)
+    assert "return 3 * x  # mine" in course.answers
+    assert "def square(" in course.answers
+    assert (course.learner / "arena_lab/engine.py").read_text() == "VERSION = 2\n"
 
 
 def test_page_that_was_renamed_does_not_stand_there_twice(course: Course) -> None:
