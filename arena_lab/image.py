@@ -262,8 +262,9 @@ def pip_config() -> dict[str, str]:
         parser.read(files, encoding="utf-8")
     config = {}
     for key in ("index-url", "extra-index-url", "trusted-host", "cert"):
-        given = setting("PIP_" + key.upper().replace("-", "_"))
-        value = given or parser.get("global", key, fallback="")
+        given = [setting("PIP_" + key.upper().replace("-", "_"))]
+        given += [parser.get(section, key, fallback="") for section in ("install", "global")]
+        value = next(filter(None, given), "")
         # A folder of this machine is not there in the build.
         words = [word for word in value.split() if not word.startswith("file:")]
         if words:

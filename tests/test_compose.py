@@ -378,6 +378,15 @@ def test_secrets_take_pips_variables_before_its_file(pip, monkeypatch):
     assert "variable.example" in image.secrets(folder)["pip_conf"].read_text()
 
 
+def test_secrets_take_what_is_for_installing_before_the_rest(pip):
+    config, folder = pip
+    config.write_text(
+        "[global]\nindex-url = https://all.example\ncert =\n"
+        "[install]\nindex-url = https://install.example\n"
+    )
+    assert "install.example" in image.secrets(folder)["pip_conf"].read_text()
+
+
 def test_secrets_name_certificates_that_are_not_there(pip, monkeypatch):
     monkeypatch.setenv("ARENA_LAB_CA", "/nowhere/ca.pem")
     with pytest.raises(LabError, match=r"there are no certificates at /nowhere/ca\.pem"):

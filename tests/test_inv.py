@@ -265,6 +265,7 @@ def test_next_start_with_network_repairs(checkout: Checkout) -> None:
         ("global.find-links", "UV_FIND_LINKS", "/wheels"),
         ("global.proxy", "HTTPS_PROXY", "http://proxy.example:3128"),
         (":env:.default-timeout", "UV_HTTP_TIMEOUT", "180"),
+        ("global.timeout", "UV_HTTP_TIMEOUT", "60"),
     ],
 )
 def test_setting_of_pip_is_handed_to_uv(
@@ -273,6 +274,74 @@ def test_setting_of_pip_is_handed_to_uv(
     (checkout.fake / "pip-settings").write_text(f"{setting}='{value}'\n")
     checkout.run("test")
     assert checkout.handed_to_uv()[variable] == value
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable", "value"),
+    [
+        pytest.param(
+            r"global.trusted-host='\na.example\nb.example'",
+            "UV_INSECURE_HOST",
+            "a.example b.example",
+            id="hosts on lines of their own",
+        ),
+        pytest.param(
+            r"global.find-links='/wheels\n/more  /all'",
+            "UV_FIND_LINKS",
+            "/wheels,/more,/all",
+            id="folders of wheels",
+        ),
+        pytest.param(
+            'global.cert="/it\'s/ours.pem"', "SSL_CERT_FILE", "/it's/ours.pem", id="a quote"
+        ),
+        pytest.param(
+            "global.index-url='https://file'\ninstall.index-url='https://install'\n"
+            ":env:.index-url='https://env'",
+            "UV_DEFAULT_INDEX",
+            "https://env",
+            id="the environment over files",
+        ),
+        pytest.param(
+            "global.index-url='https://file'\ninstall.index-url='https://install'",
+            "UV_DEFAULT_INDEX",
+            "https://install",
+            id="what is for installing over the rest",
+        ),
+        pytest.param(
+            "global.index-url='https://all'\nglobal.index-url='https://mine'",
+            "UV_DEFAULT_INDEX",
+            "https://mine",
+            id="the last of several files",
+        ),
+        # uv takes a package from the first index that has it, and a later one may have other
+        # builds of it than the lock.
+        pytest.param(
+            r"global.extra-index-url='\nhttps://a\nhttps://b'",
+            "UV_INDEX",
+            "https://pypi.org/simple https://a https://b",
+            id="indexes besides the usual one",
+        ),
+        pytest.param(
+            ":env:.index-url='https://env'\nglobal.extra-index-url='https://a'",
+            "UV_INDEX",
+            "https://env https://a",
+            id="indexes besides one",
+        ),
+    ],
+)
+def test_settings_of_pip_hold_as_pip_reads_them(
+    checkout: Checkout, settings: str, variable: str, value: str
+) -> None:
+    (checkout.fake / "pip-settings").write_text(settings + "\n")
+    checkout.run("test")
+    assert checkout.handed_to_uv()[variable] == value
+
+
+@pytest.mark.parametrize(("value", "is_told"), [("true", True), ("1", True), ("false", False)])
+def test_no_index_of_pip_is_an_option_of_uv(checkout: Checkout, value: str, is_told: bool) -> None:
+    (checkout.fake / "pip-settings").write_text(f"global.no-index='{value}'\n")
+    checkout.run("test")
+    assert ("--no-index" in checkout.calls()[2]) == is_told
 
 
 def test_setting_of_uv_wins_over_pips(checkout: Checkout) -> None:
