@@ -7,16 +7,19 @@ A file is in its place only when its checksum is right. What a broken fetch leav
 import errno
 import functools
 import logging
+import math
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     import pooch
+
+_T = TypeVar("_T")
 
 # After so many seconds without an answer the lab goes on without a network; a host that has
 # answered may pause for longer.
@@ -24,6 +27,10 @@ PATIENCE_S = 5
 _PAUSE_S = 30
 _N_TRIES = 4
 _BUSY = (429, 502, 503, 504)
+# So long a host that failed isn't asked again: not every loader of a cell is to wait for it, and
+# who connects the network and runs the cell once more is to get the whole.
+_HOLDS_S = 30
+_failed: dict[str, tuple[float, str]] = {}  # an address, or what begins it, to when and why
 
 
 class Unreachable(Exception):
@@ -57,7 +64,9 @@ def fetch(folder: Path, host: str, files: Mapping[str, str | None]) -> list[Path
         if any(not _is_good(store, name) for name in files):
             _fetch_missing(store, base)
     except (OSError, ValueError) as error:  # what requests raises; a wrong checksum
-        raise Unreachable(_reason(error, base)) from None
+        _failed[base] = time.monotonic(), _reason(error, base)  # what began goes on at once
+        raise Unreachable(_failed[base][1]) from None
+    _failed.pop(base, None)
     return [folder / name for name in files]
 
 
@@ -129,17 +138,37 @@ def _continue(url: str, part: Path) -> None:
                 bar.update(len(chunk))
 
 
-@functools.cache
+def kept(load: Callable[..., _T]) -> Callable[..., _T]:
+    """Load once; while a host has failed, for so long only that it may be asked again."""
+    found: dict[Any, tuple[float, _T]] = {}
+
+    @functools.wraps(load)
+    def loaded_once(*arguments: Any, **options: Any) -> _T:
+        key = (arguments, *options.items())
+        if key not in found or time.monotonic() > found[key][0]:
+            value = load(*arguments, **options)
+            found[key] = (time.monotonic() + _HOLDS_S if _failed else math.inf), value
+        return found[key][1]
+
+    loaded_once.cache_clear = found.clear  # type: ignore[attr-defined]
+    return loaded_once
+
+
 def _why_unreachable(url: str) -> str:
-    """Ask once a session whether the host answers; give "" or the reason why not."""
+    """Ask whether the host answers; give "" or the reason why not, which holds for a while."""
     import requests
 
+    when, reason = _failed.get(url, (0.0, ""))
+    if reason and time.monotonic() - when < _HOLDS_S:
+        return reason
+    _failed.pop(url, None)
     try:  # not HEAD: a signed address that a host redirects to is for GET alone
         with requests.get(url, timeout=PATIENCE_S, stream=True) as response:
             if response.status_code not in _BUSY:
                 response.raise_for_status()
     except OSError as error:
-        return _reason(error, url)
+        _failed[url] = time.monotonic(), _reason(error, url)
+        return _failed[url][1]
     return ""
 
 

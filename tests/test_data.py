@@ -191,6 +191,40 @@ def test_host_that_says_nothing_is_not_waited_for(
     assert f"127.0.0.1:{server.server_port} does not answer" in capsys.readouterr().out
 
 
+def test_host_that_failed_is_asked_again_after_a_while(
+    server: Server, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.status = 404
+    assert "come with the lab" in data.digits().source
+    asked = server.n_requests
+    server.status = 200
+    assert "come with the lab" in data.digits().source
+    assert server.n_requests == asked  # else each loader would wait for it anew
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    assert data.digits().source == "MNIST"
+
+
+@pytest.mark.parametrize(("status", "claims"), [(404, 0), (200, -10)])
+def test_stand_in_is_kept_until_its_host_is_asked_again(
+    server: Server, hasty: None, monkeypatch: pytest.MonkeyPatch, status: int, claims: int
+) -> None:
+    monkeypatch.setattr(fetch, "_failed", {})
+    load = fetch.kept(data.digits)
+    server.status, server.claims = status, claims
+    stand_in = load()
+    server.status, server.claims = 200, 0
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    assert load() is stand_in
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    assert load().source == "MNIST"
+    whole = load()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 600)
+    assert load() is whole
+    assert whole.source == "MNIST"
+
+
 def test_full_disk_is_told_and_leaves_no_half_file(
     server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from part2_cnns.utils import MNIST_STATISTICS, Pictures, pick_device
 
+from arena_lab.fetch import kept
 from arena_lab.paths import STATE, short
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _NOT_SETTINGS = {"resume", "epochs", "use_wandb", "wandb_name", "log_every_n_ste
 # --- data -------------------------------------------------------------------------------------
 
 
-@functools.cache
+@kept
 def load_digits(train: bool = True) -> Pictures:
     """Give handwritten digits, normalised, (1, 28, 28) each; `digits[i]` is picture and label.
 
@@ -57,14 +58,14 @@ def load_digits(train: bool = True) -> Pictures:
     return Pictures(pixels, torch.from_numpy(labels), MNIST_STATISTICS, names)
 
 
-@functools.cache
+@kept
 def _digits() -> "Digits":
     from arena_lab.data import digits
 
     return digits()
 
 
-@functools.cache
+@kept
 def holdout_digits() -> "Tensor":
     """Give the first picture of each digit among those that nothing is trained on."""
     import torch
@@ -864,7 +865,7 @@ def load_pictures(dataset: str, train: bool = True) -> Pictures:
     return _photographs()[0 if train else 1]
 
 
-@functools.cache
+@kept
 def _photographs() -> tuple[Pictures, Pictures]:
     """Give those to train on and those to test with, loaded once, so that the line comes once."""
     import torch
