@@ -131,7 +131,7 @@ CMD ["invoke", "lab"]
 # (.dockerignore): the starters are made anew.
 FROM environment AS course
 COPY --chown=1000:1000 . /lab
-RUN PYTHONDONTWRITEBYTECODE=1 invoke starters
+RUN PYTHONDONTWRITEBYTECODE=1 invoke starters && rm -rf .lab
 
 # One layer, the last: a changed page is all that is fetched again.
 FROM environment

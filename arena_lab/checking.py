@@ -161,7 +161,7 @@ def run(
         LabError: The file with the answers is missing or cannot be read.
     """
     path = section.solutions if solutions else foreign.path if foreign else section.answers
-    _require_file(section, path)
+    require_file(section, path)
     chosen = list(exercises or section.exercises)
     unwritten = (
         set() if solutions else not_started(section, path, foreign.stubs if foreign else None)
@@ -336,7 +336,12 @@ def shapes(text: str) -> dict[str, str]:
 # --- in the parent ----------------------------------------------------------------------------
 
 
-def _require_file(section: Section, path: Path) -> None:
+def require_file(section: Section, path: Path) -> None:
+    """Refuse answers that are missing or cannot be read.
+
+    Raises:
+        LabError: They are; it says what to do.
+    """
     if not path.exists():
         raise LabError(
             f"{path} is missing. `./inv starters --section {section.number}` writes a new "

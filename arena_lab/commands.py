@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from arena_lab import catalogue, classes, isolation
+from arena_lab.answers import read_source
 from arena_lab.errors import LabError
 from arena_lab.paths import ROOT, short
 
@@ -128,26 +129,30 @@ def progress() -> None:
 
 @command
 def starters(section_number: str | None, *, check: bool) -> None:
-    """Write the starters that nobody has begun to fill; with `check` only compare."""
-    from arena_lab.checking import not_started
-    from arena_lab.starters import replace_answers, starter
+    """Write the starters where nobody has written in one; with `check` only compare."""
+    from arena_lab.checking import require_file
+    from arena_lab.starters import is_untouched, remember, starter, write
 
     chosen = [catalogue.find_section(section_number)] if section_number else catalogue.sections()
     stale = []
     for section in chosen:
         name = str(section.answers.relative_to(ROOT))
-        exists = section.answers.exists()
         text = starter(section)
-        if exists and section.answers.read_text(encoding="utf-8") == text:
-            continue
+        if exists := section.answers.exists():
+            require_file(section, section.answers)
+            if read_source(section.answers) == text:
+                remember(section)
+                continue
         stale.append(name)
         if check:
             continue
-        names = {n for e in section.exercises for n in e.names}
-        begun = sorted(names - not_started(section)) if exists else []
-        if begun:
-            raise LabError(f"{name} holds answers ({', '.join(begun[:4])}): left as it is")
-        kept = replace_answers(section.answers, text)
+        if exists and not is_untouched(section):
+            left = f"{name} may hold what somebody wrote: left as it is"
+            if section_number:
+                raise LabError(f"{left}. Move it elsewhere for a new starter")
+            print(left)
+            continue
+        kept = write(section, text)
         print(f"wrote {name}" + (f"; the old one is {short(kept)}" if kept else ""))
     if check and stale:
         raise Exit(f"out of date: {', '.join(stale)}. Run: ./inv starters", code=1)

@@ -1,5 +1,6 @@
 """Make a section's `answers.py`: its solutions with what the learner writes cut out."""
 
+import contextlib
 import importlib
 import inspect
 import itertools
@@ -124,6 +125,31 @@ def replace_answers(path: Path, text: str) -> Path | None:
     except UnicodeEncodeError as error:
         raise LabError(f"{path} cannot hold the new text in {error.encoding}") from None
     return kept
+
+
+def write(section: Section, text: str) -> Path | None:
+    """Write a section's starter as `replace_answers` does, and know it again."""
+    kept = replace_answers(section.answers, text)
+    remember(section)
+    return kept
+
+
+def remember(section: Section) -> None:
+    """Keep what stands in `answers.py` as a starter."""
+    record = _record(section)
+    with contextlib.suppress(OSError):  # then a newer one is not written over it
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(record, section.answers.read_bytes())
+
+
+def is_untouched(section: Section) -> bool:
+    """Whether `answers.py` is to the byte a starter that was kept."""
+    record = _record(section)
+    return record.exists() and record.read_bytes() == section.answers.read_bytes()
+
+
+def _record(section: Section) -> Path:
+    return STATE / "starters" / section.package / section.answers.name
 
 
 def keep(content: bytes, folder: Path, name: str) -> Path:

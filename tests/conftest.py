@@ -165,6 +165,19 @@ def write_answer(section: catalogue.Section) -> Callable[..., None]:
     return write
 
 
+@pytest.fixture
+def other_answers(section: catalogue.Section) -> Path:
+    """The answers of a second section, 9.2, that is like the first."""
+    package = f"{section.package}_more"
+    folder = section.folder.with_name(package)
+    shutil.copytree(section.folder, folder)
+    page = section.page.read_text().replace(section.package, package).replace('"9.1"', '"9.2"')
+    section.page.with_name("92_[9.2]_Toys.md").write_text(page)
+    for path in folder.glob("*.py"):
+        path.write_text(path.read_text().replace(section.package, package))
+    return folder / section.answers.name
+
+
 @dataclass
 class Lab:
     """A lab that is served, and what it printed when it was ready."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -189,27 +190,57 @@ def test_starters_never_overwrite_answers(
 ) -> None:
     write_answer("def double(x):\n    return 'mine'")
     before = section.answers.read_bytes()
-    done = lab.invoke("starters")
+    done = lab.invoke("starters", "--section", "9.1")
     assert done.returncode == 2
-    assert "holds answers (double" in done.stderr
+    assert "answers.py may hold what somebody wrote: left as it is" in done.stderr
     assert section.answers.read_bytes() == before
 
 
-def test_starters_keep_a_copy_of_what_they_replace(lab: Lab, section: Section) -> None:
-    section.answers.write_text(section.answers.read_text() + "\n# a note of mine\n")
-    done = lab.invoke("starters")
-    assert "the old one is .lab/backups/" in done.stdout
-    (copy,) = (lab.root / ".lab/backups").rglob("*.py")
-    assert "# a note of mine" in copy.read_text()
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# %%\n", "# %%\ndef helper(x):\n    return x\n\n\n# %%\n"),
+        ("    raise", "    # twice, but how?\n    raise"),
+        ("Give twice", "Give caf\xe9"),
+    ],
+    ids=["helper", "comment in a stub", "latin-1"],
+)
+def test_starters_leave_a_file_that_somebody_wrote_in(
+    lab: Lab, section: Section, old: str, new: str
+) -> None:
+    lab.invoke("starters")  # finds it as it must be
+    text = section.answers.read_text().replace(old, new, 1)
+    section.answers.write_text(text, encoding="latin-1")
+    before = section.answers.read_bytes()
+    assert "left as it is" in lab.invoke("starters").stdout
+    assert section.answers.read_bytes() == before
 
 
-@pytest.mark.parametrize("command", ["starters", "reset double"])
+def test_starters_follow_each_change_of_the_solutions(lab: Lab, section: Section) -> None:
+    lab.invoke("starters")
+    for task in ("Give it two times", "Give it doubled"):
+        solutions = section.solutions.read_text()
+        section.solutions.write_text(re.sub("Give .* `x`", f"{task} `x`", solutions, count=1))
+        assert "the old one is .lab/backups/" in lab.invoke("starters").stdout
+        assert task in section.answers.read_text()
+
+
+def test_starters_are_written_where_none_are_beside_begun_ones(
+    lab: Lab, write_answer: Callable[..., None], other_answers: Path
+) -> None:
+    starter = other_answers.read_text()
+    other_answers.unlink()
+    write_answer(RIGHT)
+    assert lab.invoke("starters").returncode == 0
+    assert other_answers.read_text().replace("9.1", "9.2") == starter.replace("9.1", "9.2")
+
+
 def test_copy_that_is_kept_elsewhere_is_named_whole(
-    lab: Lab, section: Section, tmp_path_factory: pytest.TempPathFactory, command: str
+    lab: Lab, section: Section, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     section.answers.write_text(section.answers.read_text() + "\n# a note of mine\n")
-    done = lab.invoke(*command.split(), ARENA_LAB_STATE=str(elsewhere))
+    done = lab.invoke("reset", "double", ARENA_LAB_STATE=str(elsewhere))
     (copy,) = (elsewhere / "backups").rglob("*.py")
     assert str(copy) in done.stdout
     assert done.returncode == 0

@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -378,9 +377,8 @@ def test_watch_in_a_terminal(section: Section, write_answer: Write, tmp_path: Pa
 
 
 def test_watch_without_a_section_takes_the_one_that_is_saved(
-    section: Section, tmp_path: Path, write_answer: Write
+    tmp_path: Path, write_answer: Write, other_answers: Path
 ) -> None:
-    other = copied(section, tmp_path, "9.2")
     terminal, inside = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "invoke", "watch"],
@@ -392,11 +390,11 @@ def test_watch_without_a_section_takes_the_one_that_is_saved(
     )
     try:
         assert "of 9.1, 9.2. Keys:" in read_until(terminal, "quit")
-        replace = other.read_text().replace(
+        replace = other_answers.read_text().replace(
             "    raise NotImplementedError()", "    return x * x", 1
         )
-        other.with_name("answers.py~").write_text(replace)
-        os.replace(other.with_name("answers.py~"), other)  # as editors do
+        other_answers.with_name("answers.py~").write_text(replace)
+        os.replace(other_answers.with_name("answers.py~"), other_answers)  # as editors do
         assert "9.2 Toys" in read_until(terminal, "look at")
         write_answer("def double(x):\n    return x * x")
         assert "9.1 Toys" in read_until(terminal, "look at")
@@ -407,19 +405,6 @@ def test_watch_without_a_section_takes_the_one_that_is_saved(
         process.wait()
         os.close(terminal)
         os.close(inside)
-
-
-def copied(section: Section, root: Path, number: str) -> Path:
-    """Give the answers of a second section that is like the first."""
-    package = f"{section.package}_more"
-    shutil.copytree(section.folder, section.folder.with_name(package))
-    page = (
-        section.page.read_text().replace(section.package, package).replace('"9.1"', f'"{number}"')
-    )
-    section.page.with_name(f"92_[{number}]_Toys.md").write_text(page)
-    for path in section.folder.with_name(package).glob("*.py"):
-        path.write_text(path.read_text().replace(section.package, package))
-    return section.folder.with_name(package) / "answers.py"
 
 
 def read_until(terminal: int, text: str) -> str:
