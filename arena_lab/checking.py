@@ -171,7 +171,7 @@ def run(
     with contextlib.closing(trials.start(interrupted, spare)):
         for exercise in chosen:
             if set(exercise.names) <= unwritten:
-                yield _verdict(exercise, NOT_STARTED, [])
+                yield verdict_of(exercise, NOT_STARTED)
                 continue
             verdict = trials.verdict(exercise)
             if verdict is None:
@@ -242,7 +242,7 @@ class _Trials:
             check = self._tests[name][number]
             self._done[name][number] = _test_verdict(check, outcome, self.path)
         mine = [done[number] for number in sorted(done)]
-        return _verdict(exercise, _status(mine), mine)
+        return verdict_of(exercise, _status(mine), mine)
 
     def blame(self, verdict: Verdict, unwritten: set[str]) -> Verdict:
         """Say in a failure which exercise that it uses fails too: there the search begins."""
@@ -457,7 +457,8 @@ def _status(tests: list[TestVerdict]) -> str:
     return WAITING if WAITING in statuses else PASSED
 
 
-def _verdict(exercise: Exercise, status: str, tests: list[TestVerdict]) -> Verdict:
+def verdict_of(exercise: Exercise, status: str, tests: Sequence[TestVerdict] = ()) -> Verdict:
+    """Give the verdict on an exercise."""
     return Verdict(
         exercise.name, exercise.names, exercise.title, exercise.optional, status, tuple(tests)
     )

@@ -1,5 +1,6 @@
 """The way on: the next exercise, its hints one by one, its solution after a try, a fresh start."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from rich.markdown import Markdown
 from rich.syntax import Syntax
 from rich.text import Text
 
-from arena_lab import cells, pages, progress, starters
+from arena_lab import cells, checking, pages, progress, starters
 from arena_lab.answers import read_source
 from arena_lab.catalogue import Exercise, Section
 from arena_lab.errors import LabError
@@ -23,7 +24,12 @@ def next_exercise(section: Section) -> Exercise | None:
 
 
 def pointer(section: Section, exercise: Exercise) -> Text:
-    """Say where an exercise stands and how long it takes."""
+    """Say where an exercise stands and how long it takes.
+
+    Raises:
+        LabError: There are no answers, or they cannot be read.
+    """
+    checking.require_file(section, section.answers)
     line = _place_of(read_source(section.answers), exercise.name)
     return Text.assemble(
         (exercise.title, "bold"),
@@ -80,6 +86,7 @@ def reset(section: Section, exercise: Exercise) -> Path | None:
     Raises:
         LabError: A definition is missing or does not compile, so its place cannot be told.
     """
+    checking.require_file(section, section.answers)
     text = read_source(section.answers)
     solutions = section.solutions.read_text(encoding="utf-8")
     stubs = cells.definitions(starters.cut(solutions, section.solutions))
@@ -93,15 +100,23 @@ def reset(section: Section, exercise: Exercise) -> Path | None:
         lines = text.split("\n")
         lines[place[0] - 1 : place[1]] = [stubs[name].source]
         text = "\n".join(lines)
-    return starters.replace_answers(section.answers, text)
+    kept = starters.replace_answers(section.answers, text)
+    with contextlib.suppress(LabError):  # the next check tells it, too
+        progress.store(section, [checking.verdict_of(exercise, checking.NOT_STARTED)])
+    return kept
 
 
 def _place_of(text: str, name: str) -> tuple[int, int] | None:
-    """Give the first and last line of a definition: the last one, for that one counts."""
+    """Give the first and last line of a definition: the last one, for that one counts.
+
+    None where there is none, or where the one that counts does not compile.
+    """
     for cell in reversed(cells.split(text)):
         try:
             found = cells.definitions(cell.text)
         except (SyntaxError, ValueError):
+            if name in cell.names:
+                return None
             continue
         if name in found:
             return found[name].first + cell.line - 1, found[name].last + cell.line - 1

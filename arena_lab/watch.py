@@ -96,10 +96,17 @@ class Watch:
 
     def key(self, key: str) -> bool:
         """Do what a key asks for; tell whether to go on."""
-        from arena_lab import guide
-
         if key == "q":
             return False
+        try:
+            self._do(key)
+        except LabError as error:
+            self.console.print(Text(str(error), "yellow"))
+        return True
+
+    def _do(self, key: str) -> None:
+        from arena_lab import guide
+
         if key == "a":
             self.console.print(report.summary(self.check(list(self.section.exercises))))
         elif key == "n":
@@ -110,11 +117,7 @@ class Watch:
                 self.console.print(f"All of {self.section.number} is passed.")
         elif key in "hs" and self._current:
             show = guide.next_hint if key == "h" else guide.solution
-            try:
-                self.console.print(show(self.section, self._current))
-            except LabError as error:
-                self.console.print(Text(str(error), "yellow"))
-        return True
+            self.console.print(show(self.section, self._current))
 
     def _read(self) -> Script | None:
         # An editor may save by replacing: for a moment the file is gone or empty.

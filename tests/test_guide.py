@@ -117,6 +117,33 @@ def test_reset_refuses_in_doubt(section: Section, write_answer: Write) -> None:
     assert section.answers.read_bytes() == before
 
 
+def test_reset_refuses_where_the_definition_that_counts_does_not_compile(
+    section: Section, write_answer: Write
+) -> None:
+    write_answer("def double(x):\n    return x + x")
+    broken = "\n\n# %%\ndef double(x):\n    return x +\n"
+    section.answers.write_text(section.answers.read_text() + broken)
+    before = section.answers.read_bytes()
+    with pytest.raises(LabError, match="does not compile"):
+        guide.reset(section, section.find("double"))
+    assert section.answers.read_bytes() == before
+
+
+def test_reset_takes_the_verdict_back(section: Section, write_answer: Write) -> None:
+    write_answer("def double(x):\n    return x + x")
+    check(section)
+    guide.reset(section, section.find("double"))
+    assert progress.read(section)["double"]["status"] == checking.NOT_STARTED
+    assert guide.next_exercise(section) == section.find("double")
+
+
+@pytest.mark.parametrize("do", [guide.pointer, guide.reset])
+def test_missing_answers_are_told(section: Section, do: Callable[..., object]) -> None:
+    section.answers.unlink()
+    with pytest.raises(LabError, match=r"answers\.py is missing"):
+        do(section, section.find("double"))
+
+
 def test_full_disk_leaves_the_answers(
     section: Section, write_answer: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -312,6 +312,12 @@ def test_key_n_tells_where_to_go_on(watcher: watch.Watch) -> None:
     assert "about 5 minutes" in printed(watcher)
 
 
+def test_key_n_tells_where_the_file_is_gone(watcher: watch.Watch, section: Section) -> None:
+    section.answers.unlink()
+    assert watcher.key("n")
+    assert "answers.py is missing" in printed(watcher).replace("\n", "")
+
+
 def test_key_n_tells_when_all_is_passed(
     watcher: watch.Watch, section: Section, write_answer: Write
 ) -> None:
