@@ -8,6 +8,8 @@ from dataclasses import dataclass
 BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
 
+_BY_HAND = ("MAIN", "__name__ == '__main__'")
+
 _CELL = re.compile(r"^# %%")
 _DEFINITION = re.compile(r"^(?:(?:async )?def|class) +(\w+)|^(\w+)(?: *:[^=]+)? *=(?!=)", re.M)
 
@@ -59,6 +61,7 @@ class Statement:
     last: int
     kind: type[ast.stmt]
     is_call: bool  # a call, or a variable that holds what a call gave
+    is_by_hand: bool  # runs only where the script itself is run
 
 
 @functools.lru_cache(maxsize=4096)
@@ -95,6 +98,7 @@ def defined_names(node: ast.stmt) -> list[str]:
 def _statement(node: ast.stmt, lines: list[str]) -> Statement:
     first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
     last = node.end_lineno or node.lineno
+    is_guarded = isinstance(node, ast.If) and ast.unparse(node.test) in _BY_HAND
     _strip(node)
     nodes = list(ast.walk(node))
     uses = {n.id for n in nodes if isinstance(n, ast.Name)}
@@ -108,6 +112,7 @@ def _statement(node: ast.stmt, lines: list[str]) -> Statement:
         last=last,
         kind=type(node),
         is_call=isinstance(getattr(node, "value", None), ast.Call),
+        is_by_hand=is_guarded and not getattr(node, "orelse", None),
     )
 
 

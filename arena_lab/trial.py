@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PASSED, FAILED, WAITING = "passed", "failed", "waiting"
 
 STUB, UNLOADED = "still raises NotImplementedError", "could not be loaded"
+NEEDS_UNLOADED = "which failed to load"
 
 _SOLUTIONS = "solutions.py"
 
@@ -175,7 +176,7 @@ def _raised(check: "Check", error: BaseException, path: Path, answers: Answers) 
     details = calls_in(error)
     missing = answers.why_missing(error.name or "") if isinstance(error, NameError) else None
     if missing and isinstance(error, NameError):
-        sentence = f"{what} needs {error.name}, which failed to load: {one_line(missing.error)}"
+        sentence = f"{what} needs {error.name}, {NEEDS_UNLOADED}: {one_line(missing.error)}"
         details += _place(missing)
     elif isinstance(error, _ReadsSolutions):
         sentence = (

@@ -22,7 +22,7 @@ class Script:
             except (SyntaxError, ValueError):
                 self.shapes |= dict.fromkeys(cell.names, cell.text)
                 continue
-            for statement in found:
+            for statement in (s for s in found if not s.is_by_hand):
                 for name in statement.names or [_EVERYTHING]:
                     self.shapes[name] = self.shapes.get(name, "") + statement.shape
                     self._uses.setdefault(name, set()).update(statement.uses)

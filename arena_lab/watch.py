@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from arena_lab import checking, progress, report
+from arena_lab import checking, progress, report, trial
 from arena_lab.answers import read_source
 from arena_lab.catalogue import Exercise, Section
 from arena_lab.checking import FAILED
@@ -34,6 +34,7 @@ class Watch:
         self._seen: tuple[int, ...] = ()
         self._script = self._read()
         self._unchecked: list[Exercise] = []
+        self._unloaded: set[str] = set()  # nobody knows what mends these: each save may
         self._current = next(iter(section.exercises), None)
         self._spare: Spare | None = None
 
@@ -79,6 +80,8 @@ class Watch:
             for verdict in self._run(exercises) if exercises else ():
                 verdicts.append(verdict)
                 self._unchecked = [e for e in self._unchecked if e.name != verdict.name]
+                self._unloaded -= {*verdict.names}
+                self._unloaded.update(verdict.names if _did_not_load(verdict) else ())
         except LabError as error:
             self.console.print(Text(str(error), "red"))
             return []
@@ -90,8 +93,9 @@ class Watch:
             self._current = self.section.find(failed.name)
         for note in report.notes(verdicts):
             self.console.print(Text(f"Note: {note}", "yellow"))
-        with contextlib.suppress(LabError):
-            progress.store(self.section, verdicts)
+        if verdicts:  # to store none would begin the learner's time anew
+            with contextlib.suppress(LabError):
+                progress.store(self.section, verdicts)
         return verdicts
 
     def key(self, key: str) -> bool:
@@ -153,7 +157,7 @@ class Watch:
         if self._script is None:
             return list(self.section.exercises), []
         changed = script.changed_since(self._script)
-        users = script.users(changed)
+        users = script.users(changed | self._unloaded)
         written, others = [], []
         for e in self.section.exercises:
             if not changed.isdisjoint(e.names):
@@ -176,6 +180,11 @@ class Watch:
         self.console.print(
             Text.assemble(mark, " ", title, "  ", status, f"  {1000 * seconds:.0f} ms  ", message)
         )
+
+
+def _did_not_load(verdict: checking.Verdict) -> bool:
+    said = verdict.failure.sentence if verdict.failure else ""
+    return trial.UNLOADED in said or trial.NEEDS_UNLOADED in said
 
 
 def watch(sections: Sequence[Section], console: Console) -> None:

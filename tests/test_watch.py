@@ -66,6 +66,13 @@ def test_changed_import_concerns_everything() -> None:
     assert "h" in Script("import math\n" + LOOKUP).changed_since(Script(LOOKUP))
 
 
+@pytest.mark.parametrize("guard", ["if MAIN:", 'if __name__ == "__main__":'])
+def test_what_runs_by_hand_alone_concerns_nothing(guard: str) -> None:
+    script = LOOKUP + f"\n# %%\n{guard}\n    print(1)\n"
+    assert Script(script).changed_since(Script(LOOKUP)) == set()
+    assert "h" in Script(f"{script}else:\n    f = g\n").changed_since(Script(script))
+
+
 def test_reach_follows_calls_and_tables() -> None:
     script = Script(LOOKUP)
     assert "f" in script.reach(["h"])
@@ -118,6 +125,45 @@ def test_users_of_what_changed_are_checked_too(watcher: watch.Watch, write_answe
 
 def test_save_that_changes_nothing_checks_nothing(watcher: watch.Watch, section: Section) -> None:
     section.answers.write_text(section.answers.read_text() + "# a thought\n")
+    assert statuses(watcher) == {}
+
+
+def test_save_of_a_cell_that_plays_checks_nothing(
+    watcher: watch.Watch, section: Section, write_answer: Write
+) -> None:
+    write_answer("def triple(x):\n    return 3 * x", "triple")
+    watcher.saved()
+    text = section.answers.read_text()
+    section.answers.write_text(text + "\n\n# %%\nif MAIN:\n    print(triple(2))\n")
+    assert statuses(watcher) == {}
+    watcher.key("h")
+    assert "triple has no hint" in printed(watcher)
+
+
+def test_save_of_a_comment_takes_no_minutes(
+    watcher: watch.Watch, section: Section, write_answer: Write
+) -> None:
+    write_answer("def double(x):\n    return x")
+    watcher.saved()
+    path = progress.path_of(section)
+    then = path.stat().st_mtime - 60 * 10
+    os.utime(path, (then, then))
+    section.answers.write_text(section.answers.read_text() + "# a thought\n")
+    watcher.saved()
+    assert path.stat().st_mtime == pytest.approx(then)
+    write_answer("def double(x):\n    return 2 * x")
+    watcher.saved()
+    assert progress.minutes_spent(section)["double"] >= 10
+
+
+def test_mended_annotation_is_checked(watcher: watch.Watch, write_answer: Write) -> None:
+    write_answer("def halve(x):\n    return x / 2", "halve")
+    write_answer("def half_of_double(x):\n    return halve(double(x))", "half_of_double")
+    write_answer("def double(x: np.ndaray):\n    return 2 * x")
+    assert statuses(watcher) == {"double": FAILED, "halve": FAILED}
+    write_answer("def double(x: np.ndarray):\n    return 2 * x")
+    assert statuses(watcher) == {"double": PASSED, "halve": PASSED}
+    write_answer("def double(x: np.ndarray) -> np.ndarray:\n    return 2 * x")
     assert statuses(watcher) == {}
 
 
