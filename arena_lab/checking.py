@@ -145,6 +145,7 @@ def run(
     at_once: Callable[[Verdict], None] = lambda _: None,
     spare: isolation.Spare | None = None,
     foreign: Foreign | None = None,
+    left_out: loading.LeftOut | None = None,
 ) -> Iterator[Verdict]:
     """Check answers and give each exercise's verdict, in the order of the page.
 
@@ -156,6 +157,7 @@ def run(
         at_once: Told of each verdict as it comes, before the search for what else is to blame.
         spare: What `ahead` gave; it checks the first exercise that was started.
         foreign: Check these answers instead, after `prepare`, one test at a time.
+        left_out: What earlier runs left out; this one does too, and adds to it.
 
     Raises:
         LabError: The file with the answers is missing or cannot be read.
@@ -167,7 +169,7 @@ def run(
         set() if solutions else not_started(section, path, foreign.stubs if foreign else None)
     )
     begun = [e for e in chosen if not set(e.names) <= unwritten]
-    trials = _Trials(section, path, begun, foreign)
+    trials = _Trials(section, path, begun, foreign, left_out or loading.LeftOut())
     with contextlib.closing(trials.start(interrupted, spare)):
         for exercise in chosen:
             if set(exercise.names) <= unwritten:
@@ -202,9 +204,15 @@ class _Trials:
     """The tests of some exercises, run side by side; verdicts are asked for one by one."""
 
     def __init__(
-        self, section: Section, path: Path, begun: list[Exercise], foreign: Foreign | None
+        self,
+        section: Section,
+        path: Path,
+        begun: list[Exercise],
+        foreign: Foreign | None,
+        left_out: loading.LeftOut,
     ) -> None:
         self.section, self.path, self._foreign = section, path, foreign
+        self._left_out = left_out
         found = foreign.checks if foreign else find_checks(section)
         self._tests = {e.name: [c for c in found if c.exercise == e] for e in begun}
         self._done: dict[str, dict[int, TestVerdict]] = {e.name: {} for e in begun}
@@ -218,10 +226,11 @@ class _Trials:
             shut_in = {"workers": 1, "memory": foreign.memory, "enter": foreign.enter}
         else:
             prepare(self.section)
-        compiled(self.path, read_source(self.path))  # once here instead of in every child
+        self._text = read_source(self.path)
+        compiled(self.path, self._text)  # once here instead of in every child
         checks.by_hand = False
         self._interrupted = interrupted
-        lines = loading.Loading()
+        self._lines = lines = loading.Loading(self._left_out.lines_of(self._text))
         jobs = [
             (name, [_step(self.section, check, self.path, lines, child) for check in tests])
             for child, (name, tests) in enumerate(self._tests.items())
@@ -238,6 +247,7 @@ class _Trials:
             ended = next(self._outcomes, None)
             if ended is None:
                 return None
+            self._left_out.keep(self._text, self._lines.left_out)
             name, number, outcome = ended
             check = self._tests[name][number]
             self._done[name][number] = _test_verdict(check, outcome, self.path)
@@ -265,7 +275,7 @@ class _Trials:
 
     def _first_that_fails(self, exercises: list[Exercise]) -> Exercise | None:
         new = [e for e in exercises if e.name not in self._tests]
-        others = _Trials(self.section, self.path, new, self._foreign)
+        others = _Trials(self.section, self.path, new, self._foreign, self._left_out)
         with contextlib.ExitStack() as children:
             if new:
                 for running in self._tests:  # one that is not listened to would seem too slow

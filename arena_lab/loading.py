@@ -2,13 +2,15 @@
 them: which one it was is found out, and then they are loaded without it."""
 
 import contextlib
+import functools
 import mmap
 import signal
 import struct
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from arena_lab import isolation
+from arena_lab.uses import Script
 
 _LINE = struct.Struct("q")
 # A file with more such lines than this is not worth waiting for.
@@ -23,8 +25,8 @@ class Loading:
     All have that memory in common: the children of one `Loading` end before the next is made.
     """
 
-    def __init__(self) -> None:
-        self.left_out: dict[int, str] = {}
+    def __init__(self, left_out: dict[int, str]) -> None:
+        self.left_out = left_out
         _SHARED[:] = bytes(len(_SHARED))
 
     def reached(self, child: int, line: int) -> None:
@@ -34,6 +36,29 @@ class Loading:
     def line_of(self, child: int) -> int:
         """Give the line where a child is or ended, and 0 once it has loaded everything."""
         return int(_LINE.unpack_from(_SHARED, _LINE.size * child)[0])
+
+
+class LeftOut:
+    """What was left out, known again in a newer file by what it does and uses."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, str] = {}
+
+    def lines_of(self, text: str) -> dict[int, str]:
+        """Give the lines of a script that need not be tried again, and why."""
+        known = _meanings(text).items() if self._reasons else ()
+        return {line: self._reasons[what] for line, what in known if what in self._reasons}
+
+    def keep(self, text: str, lines: Mapping[int, str]) -> None:
+        """Remember why lines of a script were left out."""
+        for line, reason in lines.items():
+            if what := _meanings(text).get(line):
+                self._reasons[what] = reason
+
+
+@functools.lru_cache(maxsize=2)
+def _meanings(text: str) -> dict[int, str]:
+    return Script(text).meanings()
 
 
 def outcomes(

@@ -48,6 +48,8 @@ def run(
     with state_kept():
         answers = load(path, module_name, **(tracked(loading, child) if loading else {}))
     slow = {b.line: str(b.error) for b in answers.broken if isinstance(b.error, TakesTooLong)}
+    if loading:  # the next test of this child knows it
+        loading.left_out |= slow
     return {**_tried(check, path, answers), "left_out": _left_out(answers, path), "slow": slow}
 
 

@@ -15,6 +15,7 @@ class Script:
         self.shapes: dict[str, str] = {}
         self._uses: dict[str, set[str]] = {}
         self._holders: set[str] = set()
+        self._statements: list[tuple[int, cells.Statement]] = []
         calls = []
         for cell in cells.split(text):
             try:
@@ -23,6 +24,7 @@ class Script:
                 self.shapes |= dict.fromkeys(cell.names, cell.text)
                 continue
             for statement in (s for s in found if not s.is_by_hand):
+                self._statements.append((cell.line - 1 + statement.first, statement))
                 for name in statement.names or [_EVERYTHING]:
                     self.shapes[name] = self.shapes.get(name, "") + statement.shape
                     self._uses.setdefault(name, set()).update(statement.uses)
@@ -54,6 +56,17 @@ class Script:
         }:
             found |= new
         return found
+
+    def meanings(self) -> dict[int, str]:
+        """Give what each statement does, with all that it uses, by its line."""
+        return {
+            line: "\n".join(
+                [statement.shape]
+                + [self.shapes.get(n, "") for n in sorted(self.reach(statement.uses))]
+                + [self.shapes.get(_EVERYTHING, "")]
+            )
+            for line, statement in self._statements
+        }
 
     def _join(self, handed: frozenset[str]) -> None:
         """Count what a call is given as used by the variables that the call reaches.

@@ -19,6 +19,7 @@ from arena_lab.catalogue import Exercise, Section
 from arena_lab.checking import FAILED
 from arena_lab.errors import LabError
 from arena_lab.isolation import Spare
+from arena_lab.loading import LeftOut
 from arena_lab.uses import Script
 
 _KEYS = {"a": "check all", "n": "next", "h": "hint", "s": "solution", "q": "quit"}
@@ -35,6 +36,7 @@ class Watch:
         self._script = self._read()
         self._unchecked: list[Exercise] = []
         self._unloaded: set[str] = set()  # nobody knows what mends these: each save may
+        self._left_out = LeftOut()
         self._current = next(iter(section.exercises), None)
         self._spare: Spare | None = None
 
@@ -112,6 +114,7 @@ class Watch:
         from arena_lab import guide
 
         if key == "a":
+            self._left_out = LeftOut()
             self.console.print(report.summary(self.check(list(self.section.exercises))))
         elif key == "n":
             self._current = guide.next_exercise(self.section)
@@ -150,6 +153,7 @@ class Watch:
             interrupted=lambda: self._state() != self._seen,
             at_once=self._print,
             spare=self._spare,
+            left_out=self._left_out,
         )
 
     def _concerned(self, script: Script) -> tuple[list[Exercise], list[Exercise]]:

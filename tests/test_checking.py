@@ -13,11 +13,10 @@ import psutil
 import pytest
 import torch  # noqa: F401 (as `invoke test` has it, before a child starts)
 
-from arena_lab import answers, checking, isolation, loading
+from arena_lab import answers, checking, isolation
 from arena_lab.catalogue import Section
 from arena_lab.checking import FAILED, NOT_STARTED, PASSED, WAITING, Verdict
 from arena_lab.errors import LabError
-from arena_lab.loading import Loading
 
 Write = Callable[..., None]
 
@@ -272,17 +271,24 @@ def test_line_that_cannot_be_interrupted_costs_only_what_it_defines(
 
 
 def test_line_that_takes_too_long_is_waited_for_once(
-    section: Section, write_answer: Write, monkeypatch: pytest.MonkeyPatch
+    section: Section, write_answer: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(answers, "LOADING_S", 0.3)
-    write_answer("def double(x):\n    return 2 * x\n\nimport time; time.sleep(60)")
-    for name in ("triple", "halve"):
-        write_answer(f"def {name}(x):\n    return x", name)
-    made = []
-    monkeypatch.setattr(loading, "Loading", lambda: made.append(Loading()) or made[-1])
-    for verdict in verdicts(section).values():
-        assert "it runs longer than 0.3 s" in verdict.tests[0].left_out[0]
-    assert len(made[0].left_out) == 1
+    monkeypatch.setattr(checking, "_workers", lambda: 1)  # two at once would both wait
+    waits = tmp_path / "waits"
+    write_answer("def halve(x):\n    return x / 2", "halve")  # two tests, one child
+    write_answer("def half_of_double(x):\n    return x", "half_of_double")
+    write_answer("def triple(x):\n    return x", "triple")
+    write_answer(
+        "def wait():\n    import time\n"
+        f"    with open({str(waits)!r}, 'a') as file: file.write('.')\n"
+        "    time.sleep(60)\n\n"
+        "wait()"
+    )
+    for verdict in checking.run(section, [section.find("halve"), section.find("triple")]):
+        for test in verdict.tests:
+            assert "it runs longer than 0.3 s" in test.left_out[0]
+    assert waits.read_text() == "."
 
 
 def test_stray_line_that_fails_is_named(section: Section, write_answer: Write) -> None:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from arena_lab import checking, guide, progress, watch
+from arena_lab import answers, checking, guide, progress, watch
 from arena_lab.catalogue import Section
 from arena_lab.checking import FAILED, PASSED
 from arena_lab.paths import ROOT
@@ -165,6 +165,32 @@ def test_mended_annotation_is_checked(watcher: watch.Watch, write_answer: Write)
     assert statuses(watcher) == {"double": PASSED, "halve": PASSED}
     write_answer("def double(x: np.ndarray) -> np.ndarray:\n    return 2 * x")
     assert statuses(watcher) == {}
+
+
+def test_slow_line_is_waited_for_again_only_where_it_may_have_changed(
+    watcher: watch.Watch, write_answer: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(answers, "LOADING_S", 0.2)
+    monkeypatch.setattr(checking, "_workers", lambda: 1)
+    waits = tmp_path / "waits"
+    waiting = (
+        "def wait():\n    import time\n"
+        f"    with open({str(waits)!r}, 'a') as file: file.write('.')\n"
+        "    time.sleep(60)"
+    )
+    write_answer(f"{waiting}\n\ndef double(x):\n    return 2 * x\n\nluck = wait()")
+    assert statuses(watcher) == {"double": PASSED}
+    assert waits.read_text() == "."
+    write_answer("def triple(x):\n    # the line is another one now\n    return 3 * x", "triple")
+    write_answer("def double(x):\n    return x")
+    assert statuses(watcher) == {"double": FAILED, "triple": PASSED}
+    assert waits.read_text() == "."
+    write_answer(waiting.replace("60", "50"), "wait")
+    write_answer("def double(x):\n    return x + 0")
+    watcher.saved()
+    assert waits.read_text() == ".."
+    watcher.key("a")
+    assert waits.read_text() == "..."
 
 
 def test_next_save_ends_what_still_runs(
