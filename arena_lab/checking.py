@@ -444,7 +444,7 @@ def _ended_early(check: Check, outcome: isolation.Outcome, path: Path) -> dict[s
 
 def _lines_of_stack(stack: str, path: Path) -> list[str]:
     """Read the learner's lines from what faulthandler wrote, outermost first."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_source(path).split("\n")
     found = []
     for row in stack.splitlines():
         if f'"{path}"' in row and " line " in row:

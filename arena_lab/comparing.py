@@ -175,7 +175,9 @@ def _guess(have: np.ndarray, want: np.ndarray, within: Tolerance) -> str | None:
         nonzero = np.isfinite(want) & (want != 0)
         ratio = have[nonzero].ravel()[0] / want[nonzero].ravel()[0] if nonzero.any() else 0
         if ratio and close(have, want * ratio):
-            return f"every value is {ratio:.4g} times the expected one"
+            shown = next((s for n in (4, 6, 9) if abs(float(s := f"{ratio:.{n}g}")) != 1), None)
+            if shown:
+                return f"every value is {shown} times the expected one"
     if want.ndim == 2 and close(have, want.T):
         return "the result is transposed"
     is_telling = np.unique(want).size > (1 if want.dtype.kind == "f" else 2)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena_lab.processes import Job, Pipes, Process, orphans_adopted
+from arena_lab.processes import Job, Pipes, Process, orphans_adopted, stack_text
 from arena_lab.processes import Spare as Spare
 from arena_lab.processes import Step as Step
 
@@ -199,7 +199,7 @@ class _Child:
 
     def _read_stack(self) -> str:
         with contextlib.suppress(BlockingIOError):
-            return os.read(self._process.pipes.stack, 1 << 16).decode("utf-8", "replace")
+            return stack_text(os.read(self._process.pipes.stack, 1 << 16))
         return ""
 
     def _read_report(self) -> bool:

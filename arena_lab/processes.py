@@ -9,6 +9,7 @@ import glob
 import json
 import os
 import pickle
+import re
 import resource
 import select
 import signal
@@ -120,6 +121,13 @@ class Spare:
         if self._process is not None:
             self._process.end()
             self._process = None
+
+
+def stack_text(written: bytes) -> str:
+    """Read what faulthandler wrote, which has escapes for all that is not ASCII."""
+    escape = r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U00(?:0[0-9a-f]|10)[0-9a-f]{4})"
+    text = written.decode("utf-8", "replace")
+    return re.sub(escape, lambda found: chr(int(found[0][2:], 16)), text)
 
 
 def _live(take_job: Callable[[Pipes], Job], pipes: Pipes, not_mine: Iterable[int]) -> None:

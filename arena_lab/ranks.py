@@ -24,6 +24,7 @@ from typing import Any
 
 from arena_lab import fresh
 from arena_lab.checks import WrongAnswer
+from arena_lab.processes import stack_text
 from arena_lab.rank import Message, Place, live
 
 # When all wait for what nobody has sent, a message that is on its way gets this long to show up.
@@ -200,7 +201,7 @@ class _Rank:
         while not text.endswith("\n") and time.monotonic() < deadline:
             time.sleep(0.01)
             self._stack.seek(0)
-            text = self._stack.read().decode("utf-8", "replace")
+            text = stack_text(self._stack.read())
         return _own_lines(text)
 
     def end(self) -> None:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch  # noqa: F401 (as `invoke test` has it, before a child starts)
 
-from arena_lab import answers, checking, isolation
+from arena_lab import answers, catalogue, checking, isolation
 from arena_lab.catalogue import Section
 from arena_lab.checking import FAILED, NOT_STARTED, PASSED, WAITING, Verdict
 from arena_lab.errors import LabError
@@ -176,6 +176,28 @@ def test_timeout_names_the_line_that_runs(section: Section, write_answer: Write)
     failure = verdicts(section)["double"].failure
     assert failure is not None
     assert any("in double" in line for line in failure.where)
+
+
+@pytest.mark.parametrize("body", ["while True: 双(x)", "双(x)\n    import os; os.abort()"])
+@pytest.mark.parametrize("folder", ["学生", "Élève ÿ", "😀"])
+def test_lines_are_told_in_any_folder(
+    section: Section, write_answer: Write, tmp_path: Path, folder: str, body: str
+) -> None:
+    write_answer(f"def 双(x):\n    return x\n\ndef double(x):\n    {body}")
+    (tmp_path / folder).mkdir()
+    (tmp_path / "chapter9_toys").rename(tmp_path / folder / "chapter9_toys")
+    (moved,) = catalogue.sections(tmp_path / folder)
+    failure = verdicts(moved)["double"].failure
+    assert failure is not None
+    assert any("in double" in line for line in failure.where)
+
+
+def test_lines_are_told_of_a_file_with_a_form_feed(section: Section, write_answer: Write) -> None:
+    write_answer("'@'\n\ndef double(x):\n    while True: pass  # here")
+    section.answers.write_text(section.answers.read_text().replace("@", "\f"))
+    failure = verdicts(section)["double"].failure
+    assert failure is not None
+    assert "# here" in failure.where[-1]
 
 
 CHANGES = {

@@ -52,6 +52,8 @@ def test_equal_values_pass(actual: Any, expected: Any) -> None:
         (X > 3, X, "the values are boolean (bool); they must be floating-point"),
         (-X, X, "the sign is the wrong way round"),
         (X / 6, X, "every value is 0.1667 times the expected one"),
+        (X * 1.0002, X, "every value is 1.0002 times the expected one"),
+        (X * -1.0002, X, "every value is -1.0002 times the expected one"),
         (0 * X, X, "every value is zero"),
         (X[:2, :2].T, X[:2, :2], "the result is transposed"),
         (X[::-1], X, "the values are right but stand in the wrong places"),

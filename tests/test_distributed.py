@@ -16,8 +16,8 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from arena_lab import answers, ranks
 from arena_lab import rank as own_rank
-from arena_lab import ranks
 from arena_lab.checks import WrongAnswer
 from arena_lab.paths import ROOT
 
@@ -177,6 +177,14 @@ def test_a_rank_that_crashes_is_named() -> None:
         dist.recv(torch.zeros(1), 1)
 
     assert "rank 1 crashed the Python interpreter (SIGKILL)" in failure(work).sentence
+
+
+def test_lines_are_told_in_any_folder(tmp_path: Path) -> None:
+    path = tmp_path / "学生 é" / "script.py"
+    path.parent.mkdir()
+    path.write_text("def 双(rank, world_size):\n    while rank: pass\n")
+    error = failure(answers.load(path, "script").module.双, patience=1.5)
+    assert dict(error.details)["rank 1"] == "still computes, line 2, in 双: while rank: pass"
 
 
 def test_an_endless_loop_is_ended_and_its_line_told() -> None:
