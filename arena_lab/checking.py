@@ -1,10 +1,7 @@
 """Check a section's answers: each test in a child of its own, and a verdict for each exercise."""
 
-import ast
 import contextlib
 import functools
-import importlib
-import importlib.util
 import inspect
 import os
 import sys
@@ -15,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from arena_lab import blame, cells, checks, isolation, loading, memory, trial
+from arena_lab import blame, cells, checks, importing, isolation, loading, memory, trial
 from arena_lab.answers import compiled, read_source
 from arena_lab.catalogue import Exercise, Section, make_importable
 from arena_lab.errors import LabError
@@ -28,8 +25,6 @@ _UNWRITTEN = (trial.STUB, trial.UNLOADED, "is not written yet")
 
 # Most of the machine's memory is the learner's; a test that needs more than this has gone wrong.
 _MEMORY = 8 << 30
-# Makes torch.cuda.is_available() leave CUDA as it is.
-_ASK_DRIVER_ONLY = "PYTORCH_NVML_BASED_CUDA_CHECK"
 # A spare child is of use from then on; what it has not run by then is new to it.
 _REHEARSAL_S = 0.5
 
@@ -102,7 +97,7 @@ class Foreign:
 def prepare(section: Section) -> None:
     """Import what the tests and the answers of a section use, before the first check."""
     find_checks(section)
-    _import_what_answers_use(section)
+    importing.import_what_answers_use(section)
 
 
 @functools.cache
@@ -117,7 +112,7 @@ def find_checks(section: Section) -> list[Check]:
     make_importable(section)
     # A teacher's own stand in files beside ours: tests_*.py.
     names = ["tests", *sorted(path.stem for path in section.folder.glob("tests_*.py"))]
-    modules = [_imported(f"{section.package}.{name}") for name in names]
+    modules = [importing.imported(f"{section.package}.{name}") for name in names]
     return [check for module in modules for check in checks_in(module, section)]
 
 
@@ -362,55 +357,6 @@ def require_file(section: Section, path: Path) -> None:
     except (SyntaxError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else error.msg
         raise LabError(f"{path} cannot be read: {reason}") from None
-
-
-@functools.cache
-def _import_what_answers_use(section: Section) -> None:
-    """Import in the parent, once, the libraries that each child would import for itself."""
-    tree = ast.parse(section.solutions.read_text(encoding="utf-8"))
-    for node in tree.body:
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module]
-        for name in names:
-            # Our own folders are the learner's to change: only installed packages are shared.
-            spec = importlib.util.find_spec(name.partition(".")[0])
-            if spec and "site-packages" in (spec.origin or ""):
-                _imported(name)
-    tests = _imported(f"{section.package}.tests")
-    for name in getattr(tests, "IMPORTED_AHEAD", ()):
-        _imported(name)
-    _remember_annotations()
-
-
-def _imported(name: str) -> ModuleType:
-    """Import a module that may ask for a GPU: no child can use one that its parent has begun."""
-    before = os.environ.get(_ASK_DRIVER_ONLY)
-    os.environ[_ASK_DRIVER_ONLY] = "1"
-    try:
-        return importlib.import_module(name)
-    finally:
-        del os.environ[_ASK_DRIVER_ONLY]
-        if before is not None:
-            os.environ[_ASK_DRIVER_ONLY] = before
-
-
-def _remember_annotations() -> None:
-    """Make `Float[Tensor, "batch"]` once: to make all of a file's anew is half of loading it."""
-    kind: Any = type(getattr(sys.modules.get("jaxtyping"), "Float", None))
-    make = getattr(kind, "__getitem__", None)
-    if make is None or hasattr(make, "__wrapped__"):  # not in use, or done
-        return
-    remembered = functools.lru_cache(maxsize=4096)(make)
-
-    @functools.wraps(make)
-    def look_up(dtype: type, item: Any) -> Any:
-        try:
-            return remembered(dtype, item)
-        except TypeError:  # what cannot be a key
-            return make(dtype, item)
-
-    kind.__getitem__ = look_up
 
 
 def _test_verdict(check: Check, outcome: isolation.Outcome, path: Path) -> TestVerdict:
