@@ -1,4 +1,9 @@
-"""Where things are: the checkout, and what the lab keeps beside it."""
+"""Where things are: the checkout, and what the lab keeps beside it.
+
+Runs on the host before there is an environment, so: standard library only, Python 3.9 or later.
+"""
+
+from __future__ import annotations
 
 import contextlib
 import os

@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -397,20 +398,61 @@ def test_there_are_no_secrets_where_pip_has_no_settings(pip):
     assert image.secrets(pip[1]) == {}
 
 
-HOST_SIDE = ("compose", "errors", "gpu", "image", "lab", "paths")
+# What `inv` starts with the machine's own Python, of version 3.9 or later.
+HOST_SIDE = ("compose", "doctor", "classroom")
+LATER = re.compile(
+    r"\b(tomllib|ExceptionGroup|pairwise|bit_count|anext|aiter|TypeAlias|Self|StrEnum|batched)\b"
+    r"|datetime\.UTC|slots=True|kw_only=|strict=True\)"
+)
 
 
+def modules_of_the_host_side() -> list[str]:
+    """Give the files that `inv` loads there, whichever command it runs."""
+    program = f"""
+import sys
+from arena_lab import {", ".join(HOST_SIDE)}
+print(*(m.__file__ for name, m in sys.modules.items() if name.startswith("arena_lab")))
+"""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return sorted(Path(path).name for path in done.stdout.split())
+
+
+def annotations(tree: ast.AST) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
+        for part in ("annotation", "returns"):
+            if found := getattr(node, part, None):
+                yield found
+
+
+@pytest.mark.parametrize("name", modules_of_the_host_side())
+def test_host_side_is_written_for_python_3_9(name):
+    text = (ROOT / "arena_lab" / name).read_text()
+    tree = ast.parse(text, feature_version=(3, 9))
+    united = [a for a in annotations(tree) if any(isinstance(n, ast.BinOp) for n in ast.walk(a))]
+    assert not united or "from __future__ import annotations" in text
+    assert LATER.findall(text) == []
+
+
+OLDEST = next(iter(sorted(Path.home().glob(".pyenv/versions/3.9.*/bin/python"))), None)
+
+
+@pytest.mark.skipif(not OLDEST, reason="there is no Python 3.9 of pyenv's")
 @pytest.mark.parametrize("module", HOST_SIDE)
-def test_host_side_is_written_for_python_3_9(module):
-    path = ROOT / "arena_lab" / f"{module}.py"
-    ast.parse(path.read_text(), feature_version=(3, 9))
-    has_unions = " | None" in path.read_text()
-    assert not has_unions or "from __future__ import annotations" in path.read_text()
+def test_host_side_starts_under_python_3_9(module):
+    command = [OLDEST, "-m", f"arena_lab.{module}", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_host_side_needs_the_standard_library_alone():
     program = (
-        "import sys, arena_lab.compose; "
+        "import sys, arena_lab.compose, arena_lab.doctor, arena_lab.classroom; "
         "print(*{name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
     )
     done = subprocess.run(
