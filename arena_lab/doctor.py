@@ -15,7 +15,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from arena_lab import machine
+from arena_lab import asking, machine
 from arena_lab.errors import LabError
 from arena_lab.machine import FAIL, PASS, WARN, Finding
 from arena_lab.paths import ROOT
@@ -31,7 +31,7 @@ def findings() -> Iterator[Finding]:
 
         yield from inside.examine()
         return
-    yield from machine.examine(machine.look())
+    yield from machine.examine(asking.look())
     yield from _of_the_container()
 
 

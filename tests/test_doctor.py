@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from arena_lab import compose, doctor, gpu, image, inside, machine
+from arena_lab import asking, compose, doctor, gpu, image, inside, machine
 from arena_lab.gpu import Output
 from arena_lab.machine import FAIL, PASS, WARN, Finding, Machine
 from arena_lab.paths import ROOT
@@ -175,7 +175,7 @@ ENGINES = Path(__file__).parent / "fixtures" / "docker"
 
 
 def engine(name: str) -> dict[str, Output]:
-    """Give what a recorded engine's tools said, as `machine.look` keeps it."""
+    """Give what a recorded engine's tools said, as `asking.look` keeps it."""
     status = json.loads((ENGINES / name / "status.json").read_text())
     said = {kind: (ENGINES / name / f"{kind}.txt").read_text() for kind in status}
     outputs = {kind: Output(status[kind], said[kind]) for kind in status}
@@ -326,25 +326,25 @@ def host() -> Iterator[str]:
 
 def test_host_that_answers_tells_its_time(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Dated, "behind_s", 3600)
-    reason, skew = machine._reach(host)
+    reason, skew = asking._reach(host)
     assert reason == ""
     assert skew == pytest.approx(3600, abs=5)
 
 
 def test_host_that_does_not_answer_is_named() -> None:
-    assert machine._reach("http://127.0.0.1:9/simple/") == ("no connection to 127.0.0.1", None)
+    assert asking._reach("http://127.0.0.1:9/simple/") == ("no connection to 127.0.0.1", None)
 
 
 def test_nothing_is_asked_of_the_network_when_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARENA_LAB_OFFLINE", "1")
-    assert machine._hosts() == {}
+    assert asking._hosts() == {}
 
 
 def test_mirrors_are_asked_instead_of_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://mirror.example/simple")
     monkeypatch.setenv("ARENA_LAB_DATA_MIRROR", "https://mirror.example/data")
     monkeypatch.delenv("ARENA_LAB_OFFLINE", raising=False)
-    assert {url.split("/")[2] for url in machine._hosts().values()} == {"mirror.example"}
+    assert {url.split("/")[2] for url in asking._hosts().values()} == {"mirror.example"}
 
 
 # The command

@@ -1,0 +1,165 @@
+"""How `doctor` asks a machine; what it makes of the answers is in `machine`.
+
+Standard library only, and Python 3.9 or later: this runs before there is a lab.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from arena_lab import gpu, hosts, image
+from arena_lab.gpu import Output
+from arena_lab.machine import PROXIES, Machine
+from arena_lab.paths import ROOT, STATE
+
+_PATIENCE_S = 3
+
+
+def look() -> Machine:
+    """Ask this machine; nothing is waited for longer than a few seconds."""
+    with ThreadPoolExecutor() as pool:
+        docker = pool.submit(_run, "docker", "info", "--format", "{{json .}}")
+        version = pool.submit(_run, "docker", "--version")
+        compose = pool.submit(_compose_version)
+        buildx = pool.submit(_run, "docker", "buildx", "version")
+        pythons = pool.submit(_pythons)
+        answers = {what: pool.submit(_reach, url) for what, url in _hosts().items()}
+        info = gpu.parse_info(docker.result().text)
+        evidence = pool.submit(gpu.look, info)
+        reached = {what: answer.result() for what, answer in answers.items()}
+    port = int(image.setting("ARENA_LAB_PORT") or 8888)
+    skews = [skew for _, skew in reached.values() if skew is not None]
+    return Machine(
+        system=platform.system(),
+        arch=platform.machine(),
+        kernel=platform.release(),
+        pythons=pythons.result(),
+        venv=_venv(),
+        free_gb=shutil.disk_usage(ROOT).free / 1e9,
+        memory_gb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
+        writable=os.access(ROOT, os.W_OK),
+        owner=ROOT.stat().st_uid,
+        root=str(ROOT),
+        mounts=image.read(Path("/proc/mounts")),
+        docker=docker.result(),
+        version=version.result(),
+        compose=compose.result(),
+        buildx=buildx.result(),
+        port=port,
+        holder=_holder(port),
+        settings={name: value for name in PROXIES if (value := image.setting(name))},
+        reached={what: why for what, (why, _) in reached.items()},
+        skew_s=skews[0] if skews else None,
+        docker_free_gb=_free_gb(str(info.get("DockerRootDir", ""))),
+        missing=tuple(_without_answers()),
+        token_mode=_mode(STATE / "token"),
+        gpu=evidence.result(),
+    )
+
+
+def _run(*command: str) -> Output:
+    if shutil.which(command[0]) is None:
+        return Output(127, "")
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_PATIENCE_S,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired:
+        return Output(124, f"no answer within {_PATIENCE_S} s")
+    return Output(done.returncode, done.stdout + (done.stderr if done.returncode else ""))
+
+
+def _compose_version() -> Output:
+    plugin = _run("docker", "compose", "version")
+    return _run("docker-compose", "version") if plugin.status else plugin
+
+
+def _pythons() -> tuple[str, ...]:
+    say = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
+    outputs = (_run(name, "-c", say) for name in ("python3.11", "python3", "python"))
+    return tuple(dict.fromkeys(done.text.strip() for done in outputs if done.status == 0))
+
+
+def _venv() -> str:
+    folder = ROOT / ".venv"
+    if not folder.exists():
+        return "none"
+    whole = (folder / ".holds-requirements.txt").exists() and not (folder / ".unfinished").exists()
+    return "ready" if whole else "unfinished"
+
+
+def _free_gb(folder: str) -> float | None:
+    try:
+        return shutil.disk_usage(folder).free / 1e9
+    except OSError:
+        return None
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode & 0o777
+    except OSError:
+        return None
+
+
+def _without_answers() -> Iterator[str]:
+    for solutions in sorted(ROOT.glob("chapter*/exercises/*/solutions.py")):
+        if not (solutions.parent / "answers.py").exists():
+            yield solutions.parent.name
+
+
+def _holder(port: int) -> str:
+    """Say who has a port: nothing where it is free, "the lab" where it is ours."""
+    from arena_lab import compose
+
+    if compose.is_free(port):
+        return ""
+    return "the lab" if compose.serves_lab(port) else compose.who_has(port)
+
+
+def _hosts() -> dict[str, str]:
+    """Give what is fetched from elsewhere, and from where."""
+    if image.setting("ARENA_LAB_OFFLINE") not in ("", "0"):
+        return {}
+    index = os.environ.get("UV_DEFAULT_INDEX") or image.pip_config().get("index-url")
+    mirror = image.setting("ARENA_LAB_DATA_MIRROR")
+    data = dict.fromkeys(hosts.DATA, mirror) if mirror else hosts.DATA
+    return {"packages": index or hosts.PACKAGES, **data}
+
+
+def _reach(url: str) -> tuple[str, float | None]:
+    """Ask a host for its head: why it cannot be reached, and this clock less its own."""
+    host = urlsplit(url).hostname or url
+    certificates = image.setting("ARENA_LAB_CA") or image.pip_config().get("cert") or None
+    try:
+        context = ssl.create_default_context(cafile=certificates)
+        request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "arena-lab"})
+        with urllib.request.urlopen(request, timeout=_PATIENCE_S, context=context) as answer:
+            headers = answer.headers
+    except urllib.error.HTTPError as error:
+        headers = error.headers  # it answers, which is what was asked
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        trusted = not isinstance(reason, ssl.SSLError)
+        return f"{'no connection to' if trusted else 'no trusted certificate of'} {host}", None
+    try:
+        return "", time.time() - parsedate_to_datetime(headers["Date"]).timestamp()
+    except (TypeError, ValueError):
+        return "", None
