@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from arena_lab import gpu, hosts, image
 from arena_lab.gpu import Output
-from arena_lab.machine import PROXIES, Machine
+from arena_lab.machine import SETTINGS, Machine, port_of
 from arena_lab.paths import ROOT, STATE
 
 _PATIENCE_S = 3
@@ -35,11 +35,13 @@ def look() -> Machine:
         compose = pool.submit(_compose_version)
         buildx = pool.submit(_run, "docker", "buildx", "version")
         pythons = pool.submit(_pythons)
-        answers = {what: pool.submit(_reach, url) for what, url in _hosts().items()}
+        context, problem = _context()
+        answers = {what: pool.submit(_reach, url, context) for what, url in _hosts().items()}
         info = gpu.parse_info(docker.result().text)
         evidence = pool.submit(gpu.look, info)
         reached = {what: answer.result() for what, answer in answers.items()}
-    port = int(image.setting("ARENA_LAB_PORT") or 8888)
+    settings = {name: value for name in SETTINGS if (value := image.setting(name))}
+    port = port_of(settings)
     skews = [skew for _, skew in reached.values() if skew is not None]
     return Machine(
         system=platform.system(),
@@ -57,9 +59,10 @@ def look() -> Machine:
         version=version.result(),
         compose=compose.result(),
         buildx=buildx.result(),
-        port=port,
-        holder=_holder(port),
-        settings={name: value for name in PROXIES if (value := image.setting(name))},
+        port=port or 0,
+        holder=_holder(port) if port else "",
+        settings=settings,
+        certificates=problem,
         reached={what: why for what, (why, _) in reached.items()},
         skew_s=skews[0] if skews else None,
         docker_free_gb=_free_gb(str(info.get("DockerRootDir", ""))),
@@ -98,11 +101,16 @@ def _pythons() -> tuple[str, ...]:
 
 
 def _venv() -> str:
+    """Tell what ./inv would make of the environment, as its `is_ready` does."""
     folder = ROOT / ".venv"
     if not folder.exists():
         return "none"
-    whole = (folder / ".holds-requirements.txt").exists() and not (folder / ".unfinished").exists()
-    return "ready" if whole else "unfinished"
+    parts = [folder / part for part in ("bin/python", "bin/invoke", ".holds-requirements.txt")]
+    if (folder / ".unfinished").exists() or not all(part.exists() for part in parts):
+        return "unfinished"
+    lock = b"".join((ROOT / name).read_bytes() for name in ("requirements.txt", "pyproject.toml"))
+    total = subprocess.run(["cksum"], input=lock, capture_output=True).stdout.decode().strip()
+    return "ready" if image.read(parts[-1]).strip() == f"{total} {ROOT}" else "outdated"
 
 
 def _free_gb(folder: str) -> float | None:
@@ -140,16 +148,31 @@ def _hosts() -> dict[str, str]:
         return {}
     index = os.environ.get("UV_DEFAULT_INDEX") or image.pip_config().get("index-url")
     mirror = image.setting("ARENA_LAB_DATA_MIRROR")
-    data = dict.fromkeys(hosts.DATA, mirror) if mirror else hosts.DATA
+    data = {**hosts.DATA, "CelebA": image.setting("HF_ENDPOINT") or hosts.HUB}
+    if mirror:
+        data = dict.fromkeys(data, mirror)
     return {"packages": index or hosts.PACKAGES, **data}
 
 
-def _reach(url: str) -> tuple[str, float | None]:
+def _context() -> tuple[ssl.SSLContext, str]:
+    """Give whom to trust, this machine's and the network's; say what is wrong with the latter."""
+    context = ssl.create_default_context()
+    named = image.setting("ARENA_LAB_CA") or image.pip_config().get("cert")
+    if not named:
+        return context, ""
+    try:
+        context.load_verify_locations(Path(named).expanduser())
+    except FileNotFoundError:
+        return context, f"there are no certificates at {named}"
+    except OSError:  # ssl's own is one
+        return context, f"{named} holds no certificates that can be read"
+    return context, ""
+
+
+def _reach(url: str, context: ssl.SSLContext) -> tuple[str, float | None]:
     """Ask a host for its head: why it cannot be reached, and this clock less its own."""
     host = urlsplit(url).hostname or url
-    certificates = image.setting("ARENA_LAB_CA") or image.pip_config().get("cert") or None
     try:
-        context = ssl.create_default_context(cafile=certificates)
         request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "arena-lab"})
         with urllib.request.urlopen(request, timeout=_PATIENCE_S, context=context) as answer:
             headers = answer.headers

@@ -198,7 +198,8 @@ def assignments(text: str) -> Iterator[tuple[str, str]]:
     """Give the variables of a .env file."""
     for line in text.splitlines():
         if match := re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", line):
-            yield match[1], match[2].strip("'\"")
+            quoted = re.match(r"""(["'])(.*?)\1""", match[2])
+            yield match[1], quoted[2] if quoted else match[2].partition(" #")[0].rstrip()
 
 
 def read(path: Path) -> str:

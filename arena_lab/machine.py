@@ -25,7 +25,8 @@ _LEAST_MEMORY_GB, _GOOD_MEMORY_GB = 3.5, 7.5
 _OLDEST_DOCKER = 23
 _SKEW_S = 300
 _SLOW = {"9p", "drvfs", "fuse.sshfs", "cifs", "smb3", "nfs", "nfs4"}
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+SETTINGS = (*_PROXIES, "ARENA_LAB_PORT")
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,15 @@ class Machine:
     Attributes:
         system: `uname -s`; `arch`: `uname -m`; `kernel`: `uname -r`.
         pythons: The versions of the Pythons on the path, such as "3.11.2".
-        venv: "ready", "unfinished" or "none".
+        venv: "ready", "outdated", "unfinished" or "none".
         free_gb: Free space where the checkout is; `memory_gb`: all memory.
         writable: Whether the checkout can be written, and `owner` whose it is.
         mounts: /proc/mounts.
         docker: `docker info --format '{{json .}}'`; `version`, `compose`, `buildx`: what
             `docker --version`, `docker compose version` and `docker buildx version` said.
         port: Where the lab would be served, and `holder` who has it: empty where it is free.
-        settings: Proxies and the like, of the environment and .env.
+        settings: Proxies and the like, of the environment and .env; `certificates`: what is wrong
+            with those that are named there.
         reached: Why a host could not be reached, by what it is for; empty where it answered.
         skew_s: This clock less that of a host, in seconds; None where none told its time.
         docker_free_gb: Free space where Docker keeps images; None where it keeps them elsewhere.
@@ -86,6 +88,7 @@ class Machine:
     port: int = 8888
     holder: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
+    certificates: str = ""
     reached: Mapping[str, str] = field(default_factory=dict)
     skew_s: float | None = None
     docker_free_gb: float | None = None
@@ -114,6 +117,7 @@ def examine(machine: Machine) -> Iterator[Finding]:
         _gpu_in_container,
         _port,
         _proxies,
+        _certificates,
         _network,
         _clock,
     ):
@@ -185,7 +189,7 @@ def _filesystem(machine: Machine) -> str:
 
 
 def _disk(machine: Machine) -> Finding:
-    needed = _WORK_GB if machine.venv == "ready" else _VENV_GB
+    needed = _WORK_GB if machine.venv in ("ready", "outdated") else _VENV_GB
     free = f"{machine.free_gb:.0f} GB free"
     if machine.free_gb < needed:
         return Finding(
@@ -208,6 +212,9 @@ def _environment(machine: Machine) -> Finding:
         return Finding(
             ".venv", WARN, "its installation broke off", "./inv --list", fix=("./inv", "--list")
         )
+    if machine.venv == "outdated":
+        reason = "was made of another lock, or at another place"
+        return Finding(".venv", WARN, reason, "./inv --list", fix=("./inv", "--list"))
     said = "holds the lock" if machine.venv == "ready" else "not made yet; ./inv lab makes it"
     return Finding(".venv", PASS, said)
 
@@ -345,7 +352,16 @@ def _gpu_in_container(machine: Machine) -> Finding | None:
     return Finding("GPU in the container", status, verdict.reason, verdict.advice)
 
 
+def port_of(settings: Mapping[str, str]) -> int | None:
+    """Give the port that the lab would be served on; None where what is set is none."""
+    said = settings.get("ARENA_LAB_PORT") or "8888"
+    return int(said) if said.isdecimal() and 0 < int(said) < 65536 else None
+
+
 def _port(machine: Machine) -> Finding:
+    if port_of(machine.settings) is None:
+        said = f"{machine.settings['ARENA_LAB_PORT']} is not a port"
+        return Finding("port", FAIL, said, "set ARENA_LAB_PORT to a number up to 65535")
     if not machine.holder:
         return Finding("port", PASS, f"{machine.port} is free")
     if machine.holder == "the lab":
@@ -354,7 +370,7 @@ def _port(machine: Machine) -> Finding:
 
 
 def _proxies(machine: Machine) -> Finding | None:
-    proxies = {n: machine.settings.get(n) or machine.settings.get(n.lower(), "") for n in PROXIES}
+    proxies = {n: machine.settings.get(n) or machine.settings.get(n.lower(), "") for n in _PROXIES}
     exempt = proxies.pop("NO_PROXY")
     if not any(proxies.values()):
         return None
@@ -366,6 +382,13 @@ def _proxies(machine: Machine) -> Finding | None:
             "export NO_PROXY=localhost,127.0.0.1",
         )
     return Finding("proxy", PASS, "set, and not used for this machine itself")
+
+
+def _certificates(machine: Machine) -> Finding | None:
+    if not machine.certificates:
+        return None
+    mend = "name a file that is there, in PEM form: ARENA_LAB_CA, or pip's cert"
+    return Finding("certificates", WARN, machine.certificates, mend)
 
 
 def _network(machine: Machine) -> Finding | None:

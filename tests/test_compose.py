@@ -310,6 +310,25 @@ def test_env_fills_a_line_that_was_left_empty(tmp_path):
     assert dict(image.assignments(path.read_text())) == {"ARENA_LAB_PORT": "8889"}
 
 
+def test_env_is_read_as_compose_does():
+    lines = [
+        *(
+            "A=8890 # mine",
+            'B="x # y" # z',
+            "C=a#b",
+            "D='q # r' # s",
+            "E=#x",
+            "F='g'",
+            "export G=1",
+        ),
+        *("H = i ", "# J=k", "L="),
+    ]
+    assert dict(image.assignments("\n".join(lines))) == {
+        "A": "8890", "B": "x # y", "C": "a#b", "D": "q # r", "E": "#x", "F": "g", "G": "1",
+        "H": "i", "L": "",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("lost", [compose._BEGIN, compose._END], ids=["begin", "end"])
 def test_env_keeps_lines_around_a_block_that_is_no_longer_whole(tmp_path, lost):
     path = tmp_path / ".env"

@@ -3,6 +3,10 @@
 import dataclasses
 import http.server
 import json
+import os
+import re
+import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -13,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from arena_lab import asking, compose, doctor, gpu, image, inside, machine
+from arena_lab import asking, compose, doctor, gpu, hosts, image, inside, machine
 from arena_lab.gpu import Output
 from arena_lab.machine import FAIL, PASS, WARN, Finding, Machine
 from arena_lab.paths import ROOT
@@ -93,6 +97,17 @@ CASES: dict[str, tuple[str, dict[str, object], str, str, str]] = {
     "little memory": ("memory", {"memory_gb": 3.8}, WARN, "training", ""),
     "too little memory": ("memory", {"memory_gb": 1.9}, FAIL, "need 4", "close programs"),
     "a half-made .venv": (".venv", {"venv": "unfinished"}, WARN, "broke off", "./inv --list"),
+    "a .venv of another lock": (
+        ".venv", {"venv": "outdated"}, WARN, "another lock, or at another place", "./inv --list",
+    ),
+    "certificates that are not there": (
+        "certificates",
+        {"certificates": "there are no certificates at ~/ca.pem"},
+        WARN, "no certificates at ~/ca.pem", "ARENA_LAB_CA",
+    ),
+    "a port that is none": (
+        "port", {"settings": {"ARENA_LAB_PORT": "http"}}, FAIL, "http is not a port", "65535",
+    ),
     "answers that are gone": (
         "answers", {"missing": ("part2_cnns",)}, WARN, "part2_cnns", "./inv starters",
     ),
@@ -326,13 +341,97 @@ def host() -> Iterator[str]:
 
 def test_host_that_answers_tells_its_time(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Dated, "behind_s", 3600)
-    reason, skew = asking._reach(host)
+    reason, skew = asking._reach(host, ssl.create_default_context())
     assert reason == ""
     assert skew == pytest.approx(3600, abs=5)
 
 
 def test_host_that_does_not_answer_is_named() -> None:
-    assert asking._reach("http://127.0.0.1:9/simple/") == ("no connection to 127.0.0.1", None)
+    said = asking._reach("http://127.0.0.1:9/simple/", ssl.create_default_context())
+    assert said == ("no connection to 127.0.0.1", None)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The .env of a checkout, in a home without settings of pip's."""
+    for name in [*os.environ]:
+        if name.startswith(("ARENA_LAB", "PIP_", "HF_", "UV_", "SSL_CERT")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    (tmp_path / "pip.conf").write_text("[global]\ncert =\n")
+    monkeypatch.setattr(image, "ENV", tmp_path / ".env")
+    return tmp_path / ".env"
+
+
+def test_certificates_of_the_network_are_trusted_beside_the_machines_own(settings: Path) -> None:
+    before = asking._context()[0].get_ca_certs()
+    certificate = Path(__file__).parent / "fixtures" / "certificate.pem"
+    shutil.copy(certificate, settings.parent / "network-ca.pem")
+    settings.write_text("ARENA_LAB_CA=~/network-ca.pem # of the institute\n")
+    context, problem = asking._context()
+    assert problem == ""
+    subjects = {str(c["subject"]) for c in context.get_ca_certs()}
+    assert subjects >= {str(c["subject"]) for c in before}
+    assert any("lab.example" in subject for subject in subjects)
+
+
+def test_certificates_that_cannot_be_used_are_named(settings: Path) -> None:
+    settings.write_text("ARENA_LAB_CA=~/network-ca.pem\n")
+    assert asking._context()[1] == "there are no certificates at ~/network-ca.pem"
+    (settings.parent / "network-ca.pem").write_text("nothing")
+    assert asking._context()[1] == "~/network-ca.pem holds no certificates that can be read"
+
+
+def test_the_hubs_mirror_is_asked_for_celeba(settings: Path) -> None:
+    settings.write_text("HF_ENDPOINT=https://hub.example\n")
+    assert asking._hosts() == {
+        "packages": hosts.PACKAGES, **hosts.DATA, "CelebA": "https://hub.example",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("said", ["8890 # mine", "http", "99999"])
+def test_a_port_is_read_as_compose_reads_it(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    settings.write_text(f"ARENA_LAB_PORT={said}\nARENA_LAB_OFFLINE=1\n")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setattr(compose, "is_free", lambda port: True)
+    finding = {f.name: f for f in machine.examine(asking.look())}["port"]
+    expected = "8890 is free" if "8890" in said else f"{said} is not a port"
+    assert finding.reason == expected
+
+
+@pytest.fixture
+def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An environment as ./inv leaves it."""
+    monkeypatch.setattr(asking, "ROOT", tmp_path)
+    (tmp_path / "requirements.txt").write_text("numpy==2.3.5\n")
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    for name in ("python", "invoke"):
+        (tmp_path / ".venv" / "bin" / name).touch(mode=0o755)
+    stamp = re.search(r"^stamp\(\).*$", (ROOT / "inv").read_text(), re.M)
+    assert stamp
+    script = f"root={tmp_path}; {stamp[0]}; stamp requirements.txt"
+    said = subprocess.run(["sh", "-c", script], capture_output=True, check=True).stdout
+    (tmp_path / ".venv" / ".holds-requirements.txt").write_bytes(said)
+    return tmp_path / ".venv"
+
+
+def test_environment_of_this_lock_is_ready(venv: Path) -> None:
+    assert asking._venv() == "ready"
+
+
+def test_environment_of_another_lock_or_place_is_told(venv: Path) -> None:
+    (venv.parent / "requirements.txt").write_text("numpy==2.3.6\n")
+    assert asking._venv() == "outdated"
+
+
+@pytest.mark.parametrize("lost", ["bin/invoke", ".holds-requirements.txt"])
+def test_environment_that_is_not_whole_is_told(venv: Path, lost: str) -> None:
+    (venv / lost).unlink()
+    assert asking._venv() == "unfinished"
 
 
 def test_nothing_is_asked_of_the_network_when_offline(monkeypatch: pytest.MonkeyPatch) -> None:
