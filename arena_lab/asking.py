@@ -15,21 +15,23 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from arena_lab import gpu, hosts, image
-from arena_lab.gpu import Output
 from arena_lab.machine import SETTINGS, Machine, port_of
 from arena_lab.paths import ROOT, STATE
+from arena_lab.programs import Output, ask
 
 _PATIENCE_S = 3
 
 
 def look() -> Machine:
     """Ask this machine; nothing is waited for longer than a few seconds."""
-    with ThreadPoolExecutor() as pool:
+    # A thread for each question, so that those without an answer are waited for at once.
+    with ThreadPoolExecutor(16) as pool:
         docker = pool.submit(_run, "docker", "info", "--format", "{{json .}}")
         version = pool.submit(_run, "docker", "--version")
         compose = pool.submit(_compose_version)
@@ -37,8 +39,8 @@ def look() -> Machine:
         pythons = pool.submit(_pythons)
         context, problem = _context()
         answers = {what: pool.submit(_reach, url, context) for what, url in _hosts().items()}
+        evidence = pool.submit(gpu.look, {}, _PATIENCE_S)
         info = gpu.parse_info(docker.result().text)
-        evidence = pool.submit(gpu.look, info)
         reached = {what: answer.result() for what, answer in answers.items()}
     settings = {name: value for name in SETTINGS if (value := image.setting(name))}
     port = port_of(settings)
@@ -60,7 +62,7 @@ def look() -> Machine:
         compose=compose.result(),
         buildx=buildx.result(),
         port=port or 0,
-        holder=_holder(port) if port else "",
+        holder=_holder(port, docker=image.answers(docker.result())) if port else "",
         settings=settings,
         certificates=problem,
         reached={what: why for what, (why, _) in reached.items()},
@@ -68,25 +70,12 @@ def look() -> Machine:
         docker_free_gb=_free_gb(str(info.get("DockerRootDir", ""))),
         missing=tuple(_without_answers()),
         token_mode=_mode(STATE / "token"),
-        gpu=evidence.result(),
+        gpu=replace(evidence.result(), docker=info, cdi=gpu.specifications(info)),
     )
 
 
 def _run(*command: str) -> Output:
-    if shutil.which(command[0]) is None:
-        return Output(127, "")
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=_PATIENCE_S,
-            encoding="utf-8",
-            errors="replace",
-        )
-    except subprocess.TimeoutExpired:
-        return Output(124, f"no answer within {_PATIENCE_S} s")
-    return Output(done.returncode, done.stdout + (done.stderr if done.returncode else ""))
+    return ask(command, _PATIENCE_S)
 
 
 def _compose_version() -> Output:
@@ -133,13 +122,19 @@ def _without_answers() -> Iterator[str]:
             yield solutions.parent.name
 
 
-def _holder(port: int) -> str:
-    """Say who has a port: nothing where it is free, "the lab" where it is ours."""
+def _holder(port: int, *, docker: bool) -> str:
+    """Say who has a port: nothing where it is free, "the lab" where it is ours.
+
+    Args:
+        port: Of this machine.
+        docker: Whether Docker answers, and can be asked too.
+    """
     from arena_lab import compose
 
     if compose.is_free(port):
         return ""
-    return "the lab" if compose.serves_lab(port) else compose.who_has(port)
+    is_ours = compose.serves_lab(port, docker=docker)
+    return "the lab" if is_ours else compose.who_has(port, docker=docker)
 
 
 def _hosts() -> dict[str, str]:

@@ -21,6 +21,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,12 @@ from arena_lab.errors import LabError, exit_code_of
 from arena_lab.image import ENV, assignments, capture, read, setting
 from arena_lab.lab import token
 from arena_lab.paths import ROOT, STATE
+from arena_lab.programs import Output, ask
 
 _PORT = 8888
 _PORTS_TO_TRY = 50
 _SECONDS_TO_START = 120
+_PATIENCE_S = 3
 
 _BEGIN = "# Written by ./inv up and build; a line of yours outside of this block wins.\n"
 _END = "# End of what ./inv wrote.\n"
@@ -94,9 +97,8 @@ def down() -> None:
     compose = command()
     image.docker_info()
     # As the containers know it: somebody may have removed .env, and with it the project's name.
-    label = '--format={{.Label "com.docker.compose.project"}}'
-    projects = set(capture(["docker", "ps", "--all", "--filter", _ours(), label]).stdout.split())
-    for project in projects:
+    projects = {container.project for container in containers()}
+    for project in sorted(projects):
         done = capture([*compose, "--project-name", project, "down"])
         if done.returncode:
             raise LabError(f"the lab could not be stopped: {last_line(done)}")
@@ -107,11 +109,11 @@ def shell() -> None:
     """Open a shell in the running container."""
     command()
     image.docker_info()
-    running = _containers("running")
-    if not running:
+    found = running()
+    if not found:
         raise LabError("the lab is not running; start it with: ./inv up")
     terminal = "-it" if sys.stdin.isatty() and sys.stdout.isatty() else "-i"
-    sys.exit(subprocess.run(["docker", "exec", terminal, running[0], "bash"]).returncode)
+    sys.exit(subprocess.run(["docker", "exec", terminal, found[0].name, "bash"]).returncode)
 
 
 def settings(info: Mapping[str, Any], verdict: gpu.Verdict, port: int) -> dict[str, str]:
@@ -243,7 +245,7 @@ def _fetch(name: str) -> None:
 
 def _choose_port(asked: int | None) -> int:
     """Give the port to serve on: the one asked for, the running lab's own, or one that is free."""
-    ours = _running_port()
+    ours = next((container.port for container in running() if container.port), None)
     theirs = dict(assignments(others_lines(ENV))).get("ARENA_LAB_PORT")
     if asked and theirs and str(asked) != theirs:
         raise LabError(f"{ENV} has a line ARENA_LAB_PORT={theirs}; change it there")
@@ -282,23 +284,41 @@ def _next_free(port: int) -> int:
     return next((other for other in above if is_free(other)), _PORT)
 
 
-def who_has(port: int) -> str:
-    """Say who serves a port: a container by its name, else what ss or lsof knows of a process."""
-    done = capture(["docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"])
-    if name := done.stdout.strip():
-        return f"port {port} is taken by the container {name.splitlines()[0]}"
+def who_has(port: int, *, docker: bool = True) -> str:
+    """Say who serves a port: a container by its name, else what ss or lsof knows of a process.
+
+    Args:
+        port: Of this machine.
+        docker: Ask Docker too.
+    """
+    published = ["docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"]
+    said = ask(published, _PATIENCE_S) if docker else Output(127, "")
+    if said.status == 0 and (names := said.text.split()):
+        return f"port {port} is taken by the container {names[0]}"
+    if found := _process_on(port):
+        return f"port {port} is taken by process {found['pid']} ({found['name']})"
+    return f"port {port} is taken by another program"
+
+
+def _process_on(port: int) -> re.Match[str] | None:
+    """Give pid and name of who listens on a port, as far as this user may see it."""
     for words, pattern in (
         (["ss", "-Hltnp", f"sport = :{port}"], r'\("(?P<name>[^"]+)",pid=(?P<pid>\d+)'),
         (["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"], r"p(?P<pid>\d+)\nc(?P<name>.+)"),
     ):
-        if shutil.which(words[0]) and (found := re.search(pattern, capture(words).stdout)):
-            return f"port {port} is taken by process {found['pid']} ({found['name']})"
-    return f"port {port} is taken by another program"
+        if found := re.search(pattern, ask(words, _PATIENCE_S).text):
+            return found
+    return None
 
 
-def serves_lab(port: int) -> bool:
-    """Tell whether a lab of this checkout has a port: its container, or its JupyterLab."""
-    if shutil.which("docker") and _running_port() == port:
+def serves_lab(port: int, *, docker: bool = True) -> bool:
+    """Tell whether a lab of this checkout has a port: its container, or its JupyterLab.
+
+    Args:
+        port: Of this machine.
+        docker: Ask Docker too.
+    """
+    if docker and port in {container.port for container in running()}:
         return True
     for file in (STATE / "jupyter" / "runtime").glob("jpserver-*.json"):
         try:
@@ -309,19 +329,52 @@ def serves_lab(port: int) -> bool:
     return False
 
 
-def running() -> list[str]:
-    """Give the containers of this checkout that run; none where there is no Docker."""
-    return _containers("running") if shutil.which("docker") else []
+@dataclass(frozen=True)
+class Container:
+    """One that Compose made for this checkout.
+
+    Attributes:
+        name: What Docker calls it.
+        state: "running", "exited" and others.
+        port: Where it is published; None where it does not run.
+        project: Its project's name.
+        folder: The checkout, by the name under which Compose was called.
+        opened: Whether an editor opened it.
+    """
+
+    name: str
+    state: str
+    port: int | None
+    project: str
+    folder: str
+    opened: bool
 
 
-def _containers(status: str) -> list[str]:
-    """Give the containers that Compose made for this checkout."""
-    state = f"status={status}"
-    return capture(["docker", "ps", "-aq", "--filter", _ours(), "--filter", state]).stdout.split()
+def running() -> list[Container]:
+    """Give the containers of this checkout that run; none where Docker does not say."""
+    return [each for each in containers(_PATIENCE_S) if each.state == "running"]
 
 
-def _ours() -> str:
-    return f"label=com.docker.compose.project.working_dir={ROOT}"
+def containers(patience_s: float | None = None) -> list[Container]:
+    """Give the containers of this checkout.
+
+    Args:
+        patience_s: How long Docker is waited for.
+    """
+    labels = ("project", "project.working_dir")
+    parts = ["{{.ID}}", "{{.State}}", "{{.Ports}}", '{{.Label "devcontainer.local_folder"}}']
+    parts += [f'{{{{.Label "com.docker.compose.{label}"}}}}' for label in labels]
+    service = ["--filter", "label=com.docker.compose.service=lab"]
+    said = ask(["docker", "ps", "--all", *service, "--format", "\t".join(parts)], patience_s)
+    found = []
+    for line in said.text.splitlines() if said.status == 0 else ():
+        name, state, ports, editors, project, folder = line.split("\t", 5)
+        # A link may lead here, and Compose keeps the name that it was called by.
+        if os.path.realpath(folder) == os.path.realpath(ROOT):
+            port = re.search(r":(\d+)->8888/tcp", ports)
+            published = int(port[1]) if port else None
+            found.append(Container(name, state, published, project, folder, bool(editors)))
+    return found
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -330,21 +383,15 @@ def last_line(done: subprocess.CompletedProcess[str]) -> str:
     return lines[-1] if lines else f"status {done.returncode}"
 
 
-def _running_port() -> int | None:
-    for container in _containers("running"):
-        mapping = capture(["docker", "port", container, "8888/tcp"]).stdout
-        if match := re.search(r":(\d+)\s*$", mapping):
-            return int(match[1])
-    return None
-
-
 def _start(compose: list[str], port: int) -> None:
-    opened = ["--filter", _ours(), "--filter", "label=devcontainer.local_folder"]
-    if capture(["docker", "ps", "--quiet", *opened]).stdout.strip():
+    before = running()
+    if any(container.opened for container in before):
         # Compose would make the container anew, for it knows nothing of what the editor added.
         print("It runs already, opened by an editor.", flush=True)
         return
-    done = capture([*compose, "up", "--detach", "--no-build", "--remove-orphans"])
+    # By another name of this folder, Compose would make anew what runs, and end its kernels.
+    where = [f"--project-directory={container.folder}" for container in before[:1]]
+    done = capture([*compose, *where, "up", "--detach", "--no-build", "--remove-orphans"])
     if done.returncode == 0:
         return
     said = done.stdout + done.stderr
@@ -361,7 +408,7 @@ def _await(compose: list[str], port: int) -> None:
     """Wait until the lab answers."""
     deadline = time.monotonic() + _SECONDS_TO_START
     while not _answers(port):
-        if _containers("exited") or time.monotonic() > deadline:
+        if any(each.state == "exited" for each in containers()) or time.monotonic() > deadline:
             logs = capture([*compose, "logs", "--no-color", "--tail=20", "lab"]).stdout
             lines = [re.sub(r"^\S+\s+\| ?", "", line) for line in logs.splitlines()]
             said = "\n".join(f"  {line}" for line in lines if " | " not in line[:3])

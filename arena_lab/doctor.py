@@ -15,13 +15,16 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from arena_lab import asking, machine
+from arena_lab import asking, image, machine
 from arena_lab.errors import LabError
 from arena_lab.machine import FAIL, PASS, WARN, Finding
 from arena_lab.paths import ROOT
+from arena_lab.programs import ask
 
 _COLOURS = {PASS: "\033[32m", WARN: "\033[33m", FAIL: "\033[31m"}
 _NAME = 20
+# The container's waits up to a minute for JupyterLab.
+_PATIENCE_S = 180
 
 
 def findings() -> Iterator[Finding]:
@@ -31,8 +34,10 @@ def findings() -> Iterator[Finding]:
 
         yield from inside.examine()
         return
-    yield from machine.examine(asking.look())
-    yield from _of_the_container()
+    found = asking.look()
+    yield from machine.examine(found)
+    if image.answers(found.docker):
+        yield from _of_the_container()
 
 
 def _of_the_container() -> Iterator[Finding]:
@@ -40,10 +45,9 @@ def _of_the_container() -> Iterator[Finding]:
     from arena_lab import compose
 
     for container in compose.running():
-        command = ["docker", "exec", container, "invoke", "doctor", "--json"]
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
+        command = ["docker", "exec", container.name, "invoke", "doctor", "--json"]
         try:
-            said = json.loads(done.stdout)["findings"]
+            said = json.loads(ask(command, _PATIENCE_S).text)["findings"]
         except (ValueError, KeyError):
             yield Finding("container", FAIL, "it runs, but its doctor does not", "./inv build")
             return

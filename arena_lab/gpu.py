@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from arena_lab.programs import Output, ask
 
 # What the locked torch's wheels were built for: CUDA 12.8, sm_70 to sm_120.
 # Source: https://docs.nvidia.com/deploy/cuda-compatibility (CUDA 12.x: driver 525 or later).
@@ -24,14 +25,6 @@ _TOOLKIT = (
 )
 _REGISTER = "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker"
 _ALL_CDI = "nvidia.com/gpu=all"
-
-
-@dataclass(frozen=True)
-class Output:
-    """What a command wrote, and its exit status; 127 where there is no such command."""
-
-    status: int
-    text: str
 
 
 @dataclass(frozen=True)
@@ -82,19 +75,23 @@ def decide(evidence: Evidence) -> Verdict:
     return unusable(evidence) or _way_in(evidence)
 
 
-def look(docker: dict[str, Any]) -> Evidence:
+def look(docker: dict[str, Any], patience_s: float = 30) -> Evidence:
     """Ask this machine's tools.
 
     Args:
         docker: What `docker info` said.
+        patience_s: How long nvidia-smi is waited for.
     """
     import platform
 
+    with ThreadPoolExecutor() as pool:
+        gpus = pool.submit(_ask, "name,driver_version", patience_s)
+        capabilities = pool.submit(_ask, "compute_cap", patience_s)
     return Evidence(
-        gpus=_ask("name,driver_version"),
-        capabilities=_ask("compute_cap"),
+        gpus=gpus.result(),
+        capabilities=capabilities.result(),
         docker=docker,
-        cdi=tuple(_specifications(docker)),
+        cdi=specifications(docker),
         has_hook=shutil.which("nvidia-container-runtime-hook") is not None,
         system=platform.system(),
     )
@@ -176,31 +173,25 @@ def _is_nvidia(specification: str) -> bool:
     return bool(re.search(r"""["']?kind["']?\s*:\s*["']?nvidia\.com/gpu\b""", specification))
 
 
-def _ask(fields: str) -> Output:
+def _ask(fields: str, patience_s: float) -> Output:
     """Query nvidia-smi; under WSL it is not always on the path."""
     program = shutil.which("nvidia-smi") or shutil.which("/usr/lib/wsl/lib/nvidia-smi")
     if program is None:
         return Output(127, "")
-    command = [program, f"--query-gpu={fields}", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=30, encoding="utf-8", errors="replace"
-        )
-    except subprocess.TimeoutExpired:
-        return Output(124, "no answer within 30 s")
-    except OSError as error:
-        return Output(126, str(error.strerror))
-    return Output(done.returncode, done.stdout + (done.stderr if done.returncode else ""))
+    return ask([program, f"--query-gpu={fields}", "--format=csv,noheader"], patience_s)
 
 
-def _specifications(docker: dict[str, Any]) -> Iterable[str]:
+def specifications(docker: dict[str, Any]) -> tuple[str, ...]:
+    """Give the text of each CDI specification, from where Docker looks for them."""
+    found = []
     for folder in {*(docker.get("CDISpecDirs") or []), "/etc/cdi", "/var/run/cdi"}:
         for path in sorted(Path(folder).glob("*")):
             if path.suffix in {".yaml", ".yml", ".json"}:
                 try:
-                    yield path.read_text(encoding="utf-8", errors="replace")
+                    found.append(path.read_text(encoding="utf-8", errors="replace"))
                 except OSError:
                     continue
+    return tuple(found)
 
 
 def parse_info(text: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from arena_lab import gpu
 from arena_lab.errors import LabError
 from arena_lab.paths import ROOT, STATE
+from arena_lab.programs import Output
 
 IMAGE = "arena-lab:local"
 ENV = ROOT / ".env"
@@ -116,12 +117,12 @@ def docker_info() -> dict[str, Any]:
         LabError: There is no Docker, it does not run, or this user may not use it.
     """
     if shutil.which("docker") is None:
-        return engine(gpu.Output(127, ""))
+        return engine(Output(127, ""))
     done = capture(["docker", "info", "--format", "{{json .}}"])
-    return engine(gpu.Output(done.returncode, done.stdout + done.stderr))
+    return engine(Output(done.returncode, done.stdout + done.stderr))
 
 
-def engine(said: gpu.Output) -> dict[str, Any]:
+def engine(said: Output) -> dict[str, Any]:
     """Read what `docker info --format '{{json .}}'` said.
 
     Raises:
@@ -143,8 +144,17 @@ def engine(said: gpu.Output) -> dict[str, Any]:
             "Docker does not run; open Docker Desktop, or run: sudo systemctl start docker"
         )
     if problem:
-        raise LabError(f"Docker does not answer: {problem.strip().splitlines()[-1]}")
+        raise LabError(f"Docker does not answer ({problem.strip().splitlines()[-1]}); restart it")
     return info
+
+
+def answers(said: Output) -> bool:
+    """Tell whether `docker info` got an answer, and more can be asked."""
+    try:
+        engine(said)
+    except LabError:
+        return False
+    return True
 
 
 def check_disk(info: Mapping[str, Any], name: str = IMAGE) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from arena_lab import gpu, image
 from arena_lab.errors import LabError
-from arena_lab.gpu import Output
 from arena_lab.paths import STATE
+from arena_lab.programs import Output
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
 
@@ -249,7 +249,7 @@ def _engine(machine: Machine) -> Finding:
     except LabError as error:
         needed = any(v.startswith("3.11.") for v in machine.pythons)
         reason, _, mend = str(error).partition("; ")
-        if not mend:
+        if machine.docker.status == 127:
             reason, _, mend = str(error).partition(": ")
         return Finding("Docker", WARN if needed else FAIL, reason, mend)
     if _is_podman(machine):

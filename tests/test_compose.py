@@ -149,14 +149,57 @@ def test_down_says_that_nothing_runs(run):
     assert (done.returncode, done.stdout) == (0, "The lab is not running.\n")
 
 
+def listed(folder: Path, state: str = "running", project: str = "some-project") -> str:
+    """What `docker ps` prints of a lab, asked as `compose.containers` does."""
+    port = "127.0.0.1:8890->8888/tcp" if state == "running" else ""
+    fields = ["0a1b2c", state, port, "", project, str(folder)]
+    return "printf '%s\\n' '" + "\t".join(fields) + "'"
+
+
 def test_down_stops_what_runs_whatever_env_says(run, checkout):
     answers = {
-        "ps --all --filter label=": "echo some-project",
+        "ps --all --filter label=": listed(checkout),
         "compose --project-name some-project down": "true",
         **ANSWERS,
     }
     done = run("down", answers=answers)
     assert done.stdout == f"Stopped; answers and data are in {checkout}.\n"
+
+
+@pytest.fixture
+def link(checkout, tmp_path):
+    """Another name of the checkout, as on systems where /home leads elsewhere."""
+    (tmp_path / "link").symlink_to(checkout)
+    return tmp_path / "link"
+
+
+def test_lab_that_was_started_by_another_name_of_the_folder_is_known(run, checkout, link):
+    answers = {
+        "ps --all --filter label=": listed(link),
+        "exec -i 0a1b2c bash": "echo a shell",
+        "compose --project-name some-project down": "true",
+        **ANSWERS,
+    }
+    assert run("shell", answers=answers).stdout == "a shell\n"
+    assert run("down", answers=answers).stdout == f"Stopped; answers and data are in {checkout}.\n"
+
+
+def test_lab_that_runs_keeps_port_and_the_name_it_was_started_by(run, checkout, link):
+    answers = {
+        "ps --all --filter label=": listed(link),
+        "build": "true",
+        "compose --project-directory=": 'echo "$2"; exit 1',
+        **ANSWERS,
+    }
+    done = run("up", answers=answers)
+    assert_fails(done, f"could not be started: --project-directory={link}")
+    values = dict(image.assignments((checkout / ".env").read_text()))
+    assert values["ARENA_LAB_PORT"] == "8890"
+
+
+def test_lab_of_another_checkout_is_left_alone(run, tmp_path):
+    answers = {"ps --all --filter label=": listed(tmp_path / "other"), **ANSWERS}
+    assert run("down", answers=answers).stdout == "The lab is not running.\n"
 
 
 @pytest.mark.parametrize("command", ["down", "shell", "build"])

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -18,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from arena_lab import asking, compose, doctor, gpu, hosts, image, inside, machine
-from arena_lab.gpu import Output
 from arena_lab.machine import FAIL, PASS, WARN, Finding, Machine
 from arena_lab.paths import ROOT
+from arena_lab.programs import Output
 
 GPUS = Path(__file__).parent / "fixtures" / "gpu"
 NONE = Output(127, "")
@@ -454,11 +455,12 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the doctor in a checkout of its own, without an environment and offline."""
     (tmp_path / ".lab").mkdir()
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-S", "-m", "arena_lab.doctor", *arguments],
             env={
-                "PATH": "/usr/bin:/bin",
+                **environment,
+                "PATH": f"{tmp_path}/bin:/usr/bin:/bin",
                 "PYTHONPATH": str(ROOT),
                 "ARENA_LAB_ROOT": str(tmp_path),
                 "ARENA_LAB_OFFLINE": "1",
@@ -466,9 +468,65 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             },
             capture_output=True,
             text=True,
+            timeout=45,
         )
 
     return run
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Callable[[str, str], None]:
+    """Put a program of a test's before those of the machine."""
+    (tmp_path / "bin").mkdir()
+
+    def tool(name: str, script: str) -> None:
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+
+    return tool
+
+
+HANGS = "sleep 60 & wait"
+
+
+def test_docker_and_nvidia_smi_that_hang_are_told_and_not_waited_for(run, tool) -> None:
+    tool("docker", HANGS)
+    tool("nvidia-smi", HANGS)
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        said = run(ARENA_LAB_PORT=str(holder.getsockname()[1])).stdout
+    assert "Docker does not answer (no answer within 3 s)" in said
+    assert "nvidia-smi failed: no answer within 3 s" in said
+    assert "is taken by" in said
+
+
+def test_docker_that_hangs_at_a_container_is_not_waited_for(run, tool) -> None:
+    answer = json.dumps(INFO)
+    quick = f"info) echo '{answer}';; --version | compose | buildx) ;;"
+    tool("docker", f"case $1 in {quick} *) {HANGS};; esac")
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        said = run(ARENA_LAB_PORT=str(holder.getsockname()[1])).stdout
+    assert "PASS  Docker " in said
+    assert "is taken by" in said
+
+
+def test_taken_port_is_told_where_there_is_no_docker(run) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        done = run(ARENA_LAB_PORT=str(holder.getsockname()[1]))
+    assert "is taken by" in done.stdout, done.stderr
+
+
+def test_container_whose_doctor_hangs_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "ask", lambda command, patience_s: Output(124, "no answer within"))
+    container = compose.Container("a1", "running", 8888, "lab", str(ROOT), False)
+    monkeypatch.setattr(compose, "running", lambda: [container])
+    (finding,) = doctor._of_the_container()
+    assert (finding.status, finding.reason) == (FAIL, "it runs, but its doctor does not")
 
 
 def test_json_holds_every_finding_and_the_exit_status(run) -> None:

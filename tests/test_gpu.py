@@ -166,6 +166,11 @@ def test_look_reports_how_nvidia_smi_failed(tools):
     assert verdict.reason == "nvidia-smi failed: Failed to initialize NVML: Unknown Error"
 
 
+def test_look_does_not_wait_for_an_nvidia_smi_that_hangs(tools):
+    tools("nvidia-smi", "trap '' TERM; /bin/sleep 60 & wait")
+    assert gpu.look({}, patience_s=0.2).gpus == gpu.Output(124, "no answer within 0.2 s")
+
+
 @pytest.mark.skipif(os.path.exists("/usr/lib/wsl/lib/nvidia-smi"), reason="WSL has it elsewhere")
 def test_look_finds_nothing_where_there_is_nothing(tools):
     assert gpu.look({}).gpus.status == 127

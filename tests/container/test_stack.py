@@ -1,5 +1,6 @@
 """./inv up, down, shell and plain Compose, as they work together."""
 
+import dataclasses
 import http.server
 import json
 import os
@@ -43,6 +44,17 @@ def test_up_again_leaves_a_running_lab_alone(started):
     before = checkout.container()["Id"]
     assert checkout.up() == lab
     assert checkout.container()["Id"] == before
+
+
+def test_lab_is_the_same_by_another_name_of_its_folder(another, tmp_path):
+    (tmp_path / "link").symlink_to(another.folder)
+    linked = dataclasses.replace(another, folder=tmp_path / "link")
+    lab = linked.up(PWD=str(linked.folder))
+    before = another.container()["Id"]
+    assert another.up(PWD=str(another.folder)) == lab
+    assert another.container()["Id"] == before
+    assert another.inv("shell", given="hostname").returncode == 0
+    assert another.inv("down").stdout.startswith("Stopped")
 
 
 def test_up_leaves_nothing_of_root_in_the_checkout(started):
