@@ -320,9 +320,12 @@ def serves_lab(port: int, *, docker: bool = True) -> bool:
     """
     if docker and port in {container.port for container in running()}:
         return True
+    holder = _process_on(port)
     for file in (STATE / "jupyter" / "runtime").glob("jpserver-*.json"):
         try:
-            if json.loads(file.read_text(encoding="utf-8"))["port"] == port:
+            server = json.loads(file.read_text(encoding="utf-8"))
+            # A crash leaves the file behind.
+            if holder and (server["pid"], server["port"]) == (int(holder["pid"]), port):
                 return True
         except (OSError, ValueError, KeyError):
             continue

@@ -16,11 +16,14 @@ import secrets
 import shlex
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arena_lab.errors import LabError
 from arena_lab.paths import ROOT, STATE
+
+if TYPE_CHECKING:
+    import psutil
 
 _JUPYTER = STATE / "jupyter"
 _PORT = 8888
@@ -45,7 +48,7 @@ def start(port: int | str | None = None, *, browser: bool = True) -> None:
     secret = token()
     link = f"http://127.0.0.1:{shown}/lab?token={secret}"
     if not _is_free(ip, listen_on):
-        if listen_on in _running():
+        if _is_ours(listen_on):
             print(f"The lab is running already: {link}")
             return
         raise LabError(f"{_taken(listen_on)}; try: ./inv lab --port {_next_free(ip, listen_on)}")
@@ -107,17 +110,28 @@ def _next_free(ip: str, port: int) -> int:
     return next((other for other in above if _is_free(ip, other)), _PORT)
 
 
-def _running() -> Iterator[int]:
-    """Give the ports on which labs of this checkout are served."""
+def _is_ours(port: int) -> bool:
+    """Tell whether a lab of this checkout has a port: else a link would hand the token out."""
     import psutil
+
+    from arena_lab import compose
 
     for file in _JUPYTER.glob("runtime/jpserver-*.json"):
         try:
             server = json.loads(file.read_text(encoding="utf-8"))
-            if psutil.pid_exists(server["pid"]):
-                yield server["port"]
-        except (OSError, ValueError, KeyError):
+            process = psutil.Process(server["pid"])
+            # A crash leaves the file behind, and its numbers may be another program's by now.
+            has_written_it = process.create_time() <= file.stat().st_mtime
+            if server["port"] == port and has_written_it and _listens(process, port):
+                return True
+        except (OSError, ValueError, KeyError, psutil.Error):
             continue
+    return port in {container.port for container in compose.running()}
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    held = process.net_connections(kind="tcp")
+    return any(c.status == "LISTEN" and c.laddr.port == port for c in held)
 
 
 def _taken(port: int) -> str:
@@ -126,12 +140,11 @@ def _taken(port: int) -> str:
 
     for process in psutil.process_iter(["pid", "cmdline"]):
         try:
-            held = process.net_connections(kind="tcp")
+            if _listens(process, port):
+                command = shlex.join(process.info["cmdline"] or [])
+                return f"port {port} is taken by process {process.pid} ({command[:100]})"
         except psutil.Error:
             continue
-        if any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in held):
-            command = shlex.join(process.info["cmdline"] or [])
-            return f"port {port} is taken by process {process.pid} ({command[:100]})"
     return f"port {port} is taken by a process of another user"
 
 

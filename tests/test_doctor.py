@@ -447,6 +447,26 @@ def test_mirrors_are_asked_instead_of_the_hosts(monkeypatch: pytest.MonkeyPatch)
     assert {url.split("/")[2] for url in asking._hosts().values()} == {"mirror.example"}
 
 
+@pytest.mark.skipif(
+    not (shutil.which("ss") or shutil.which("lsof")), reason="nothing here tells who has a port"
+)
+@pytest.mark.parametrize(
+    ("pid", "ours"), [(os.getpid(), True), (os.getppid(), False)], ids=["runs", "gone"]
+)
+def test_port_of_a_lab_is_told_from_one_whose_lab_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int, ours: bool
+) -> None:
+    monkeypatch.setattr(compose, "STATE", tmp_path)
+    (tmp_path / "jupyter" / "runtime").mkdir(parents=True)
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        file = tmp_path / "jupyter" / "runtime" / f"jpserver-{pid}.json"
+        file.write_text(json.dumps({"pid": pid, "port": port}))
+        assert compose.serves_lab(port, docker=False) == ours
+
+
 # The command
 
 

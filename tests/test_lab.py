@@ -20,6 +20,7 @@ import psutil
 import pytest
 import websocket
 
+from arena_lab import compose
 from arena_lab import lab as lab_module
 from arena_lab.errors import LabError
 from arena_lab.paths import ROOT
@@ -364,6 +365,38 @@ def test_port_in_use_names_the_process_and_another_port(state: Path, other_serve
         lab_module.start(other_server, browser=False)
     taken = rf"port {other_server} is taken by process {os.getpid()} \(.+\); "
     assert re.fullmatch(taken + r"try: ./inv lab --port \d+", str(error.value))
+
+
+def leave_file(state: Path, pid: int, port: int) -> Path:
+    """Leave what JupyterLab writes when it starts, and a crash does not take away."""
+    file = state / "jupyter" / "runtime" / f"jpserver-{pid}.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"pid": pid, "port": port}))
+    return file
+
+
+def test_process_that_has_only_the_number_of_a_lab_is_none(state: Path, other_server: int) -> None:
+    leave_file(state, os.getppid(), other_server)
+    with pytest.raises(LabError, match=f"port {other_server} is taken by process {os.getpid()} "):
+        lab_module.start(other_server, browser=False)
+
+
+def test_program_younger_than_what_a_crash_left_is_no_lab(state: Path, other_server: int) -> None:
+    os.utime(leave_file(state, os.getpid(), other_server), (0, 0))
+    with pytest.raises(LabError, match=f"port {other_server} is taken by process {os.getpid()} "):
+        lab_module.start(other_server, browser=False)
+
+
+def test_lab_in_the_container_is_known_by_its_port(
+    state: Path,
+    other_server: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    container = compose.Container("a1", "running", other_server, "lab", str(ROOT), False)
+    monkeypatch.setattr(compose, "running", lambda: [container])
+    lab_module.start(other_server, browser=False)
+    assert capsys.readouterr().out.startswith("The lab is running already: http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])
