@@ -21,7 +21,7 @@ from typing import IO
 
 from arena_lab import image
 from arena_lab.errors import LabError
-from arena_lab.paths import ROOT, STATE
+from arena_lab.paths import CONTAINERS_STATE, ROOT
 
 NAME = "arena-lab-bundle.zip"
 _IMAGE, _SUMS = "image.tar", "SHA256SUMS"
@@ -130,7 +130,7 @@ def _course() -> Iterator[tuple[str, Path]]:
 
 
 def _data() -> Iterator[tuple[str, Path]]:
-    folder = Path(os.environ.get("ARENA_LAB_DATA") or STATE / "data")
+    folder = CONTAINERS_STATE / "data"
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file.suffix != ".part" and not file.name.startswith("."):
             yield _DATA + file.relative_to(folder).as_posix(), file
@@ -183,7 +183,7 @@ def _load(archive: zipfile.ZipFile) -> None:
 
 def _put_data(archive: zipfile.ZipFile) -> int:
     """Put the data sets into the cache; a file that is there already stays as it is."""
-    folder = Path(os.environ.get("ARENA_LAB_DATA") or STATE / "data").resolve()
+    folder = (CONTAINERS_STATE / "data").resolve()
     n_files = 0
     for member in archive.namelist():
         path = (folder / member[len(_DATA) :]).resolve()
@@ -198,7 +198,7 @@ def _put_data(archive: zipfile.ZipFile) -> int:
             shutil.copyfileobj(source, target, _CHUNK)
         os.replace(half, path)
     if n_files:
-        image.give_to_owner(STATE, folder, *folder.rglob("*"))
+        image.give_to_owner(CONTAINERS_STATE, folder, *folder.rglob("*"))
     return n_files
 
 

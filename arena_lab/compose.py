@@ -29,7 +29,7 @@ from arena_lab import bundle, gpu, image
 from arena_lab.errors import LabError, exit_code_of
 from arena_lab.image import ENV, assignments, capture, read, setting
 from arena_lab.lab import token
-from arena_lab.paths import ROOT, STATE
+from arena_lab.paths import CONTAINERS_STATE, ROOT, STATE
 from arena_lab.programs import Output, ask
 
 _PORT = 8888
@@ -64,7 +64,7 @@ def up(flavour: str | None = None, port: int | None = None) -> None:
     _await(compose, chosen)
     if verdict.flavour == "gpu":
         _confirm_gpu(compose)
-    print(f"http://127.0.0.1:{chosen}/lab?token={token()}", flush=True)
+    print(f"http://127.0.0.1:{chosen}/lab?token={token(CONTAINERS_STATE)}", flush=True)
 
 
 def build(tag: str | None = None, *, cache: bool = True) -> None:
@@ -180,8 +180,8 @@ def _prepare(
         _fetch(setting("ARENA_LAB_IMAGE"))
     else:
         image.build(cache=cache)
-    token()
-    image.give_to_owner(STATE, *STATE.iterdir())
+    token(CONTAINERS_STATE)
+    image.give_to_owner(CONTAINERS_STATE, *CONTAINERS_STATE.iterdir())
     write_env(settings(info, verdict, chosen))
     return info, verdict, chosen
 
@@ -231,7 +231,7 @@ def _hand_over_certificates() -> str:
     """Copy the network's certificates, beside this machine's own, to where the container reads."""
     own = ssl.get_default_verify_paths().cafile
     paths = [Path(setting("ARENA_LAB_CA")).expanduser(), *([Path(own)] if own else [])]
-    (STATE / "ca.pem").write_text("\n".join(map(read, paths)), encoding="utf-8")
+    (CONTAINERS_STATE / "ca.pem").write_text("\n".join(map(read, paths)), encoding="utf-8")
     return "/lab/.lab/ca.pem"
 
 

@@ -19,12 +19,12 @@ from typing import Any, TextIO
 
 from arena_lab import gpu
 from arena_lab.errors import LabError
-from arena_lab.paths import ROOT, STATE
+from arena_lab.paths import CONTAINERS_STATE, ROOT
 from arena_lab.programs import Output
 
 IMAGE = "arena-lab:local"
 ENV = ROOT / ".env"
-LOG = STATE / "build.log"
+LOG = CONTAINERS_STATE / "build.log"
 
 # The image is 8 GB, what its build keeps for the next one another 8.
 _FREE_GB = 20
@@ -85,7 +85,7 @@ def make(tag: str, *options: str) -> None:
     Raises:
         LabError: The build failed.
     """
-    STATE.mkdir(exist_ok=True)
+    CONTAINERS_STATE.mkdir(exist_ok=True)
     command = ["docker", "build", "--progress=plain", "--tag", tag, *options]
     for name in ("BASE_IMAGE", "APT_MIRROR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         if value := setting(name):

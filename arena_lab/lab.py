@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena_lab.errors import LabError
-from arena_lab.paths import ROOT, STATE
+from arena_lab.paths import CONTAINERS_STATE, ROOT, STATE
 
 if TYPE_CHECKING:
     import psutil
@@ -45,28 +45,32 @@ def start(port: int | str | None = None, *, browser: bool = True) -> None:
     listen_on = _port("ARENA_LAB_PORT_INSIDE" if in_container else "ARENA_LAB_PORT", port)
     shown = _port("ARENA_LAB_PORT", listen_on) if in_container else listen_on
     ip = os.environ.get("ARENA_LAB_IP") or "127.0.0.1"
-    secret = token()
-    link = f"http://127.0.0.1:{shown}/lab?token={secret}"
+    link = f"http://127.0.0.1:{shown}/lab?token="
     if not _is_free(ip, listen_on):
-        if _is_ours(listen_on):
-            print(f"The lab is running already: {link}")
+        if state := _state_of(listen_on):
+            print(f"The lab is running already: {link}{token(state)}")
             return
         raise LabError(f"{_taken(listen_on)}; try: ./inv lab --port {_next_free(ip, listen_on)}")
+    link += token()
     prepare()
     _serve(ip, listen_on, link=link, browser=browser and not in_container and _has_screen())
 
 
-def token() -> str:
+def token(state: Path | None = None) -> str:
     """Give the token of this checkout's lab; the first call makes it.
+
+    Args:
+        state: Where it is kept; by default where the lab outside of the container has it.
 
     Raises:
         LabError: It cannot be written.
     """
-    path = STATE / "token"
+    folder = state or STATE
+    path = folder / "token"
     try:
-        STATE.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         if not (path.exists() and path.stat().st_size):
-            new = STATE / f"token.{os.getpid()}"
+            new = folder / f"token.{os.getpid()}"
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 # No newline: Jupyter would take it for a part of the token.
                 file.write(secrets.token_hex(24))
@@ -110,8 +114,11 @@ def _next_free(ip: str, port: int) -> int:
     return next((other for other in above if _is_free(ip, other)), _PORT)
 
 
-def _is_ours(port: int) -> bool:
-    """Tell whether a lab of this checkout has a port: else a link would hand the token out."""
+def _state_of(port: int) -> Path | None:
+    """Give the state of the lab of this checkout that has a port; None where another program has.
+
+    A link to another program would hand it the token.
+    """
     import psutil
 
     from arena_lab import compose
@@ -123,10 +130,11 @@ def _is_ours(port: int) -> bool:
             # A crash leaves the file behind, and its numbers may be another program's by now.
             has_written_it = process.create_time() <= file.stat().st_mtime
             if server["port"] == port and has_written_it and _listens(process, port):
-                return True
+                return STATE
         except (OSError, ValueError, KeyError, psutil.Error):
             continue
-    return port in {container.port for container in compose.running()}
+    in_container = port in {container.port for container in compose.running()}
+    return CONTAINERS_STATE if in_container else None
 
 
 def _listens(process: psutil.Process, port: int) -> bool:

@@ -16,6 +16,9 @@ ROOT = Path(os.environ.get("ARENA_LAB_ROOT") or Path(__file__).resolve().parent.
 # Everything the lab writes and git ignores: token, verdicts, logs, data sets.
 STATE = Path(os.environ.get("ARENA_LAB_STATE") or ROOT / ".lab")
 
+# The same of the container, which sees the checkout alone and obeys no ARENA_LAB_STATE.
+CONTAINERS_STATE = ROOT / ".lab"
+
 
 def short(path: Path) -> Path:
     """Give a path as one reads it from the checkout; one that lies elsewhere stays whole."""

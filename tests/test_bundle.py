@@ -42,7 +42,7 @@ def machine(tmp_path: Path) -> Callable[[str], tuple[Path, Run]]:
         (tools / "docker").write_text(DOCKER)
         (tools / "docker").chmod(0o755)
 
-        def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
             inherited = {k: v for k, v in os.environ.items() if not k.startswith("ARENA_LAB")}
             return subprocess.run(
                 [sys.executable, "-S", "-m", "arena_lab.compose", *arguments],
@@ -52,6 +52,7 @@ def machine(tmp_path: Path) -> Callable[[str], tuple[Path, Run]]:
                     "PYTHONPATH": str(ROOT),
                     "ARENA_LAB_ROOT": str(course),
                     "STORE": str(folder),
+                    **environment,
                 },
                 cwd=course,
                 capture_output=True,
@@ -93,6 +94,20 @@ def test_other_machine_gets_image_data_and_starters(machine, packed: Path) -> No
     assert (course / ".lab" / "data" / "mnist" / "train.gz").read_bytes() == b"digits"
     assert (course.parent / "runs").read_text().rstrip().endswith("invoke starters")
     assert (course / "chapter9" / "exercises" / "toys" / "answers.py").read_text() == "mine\n"
+
+
+def test_data_are_those_that_the_container_sees(machine, tmp_path: Path) -> None:
+    course, run = machine("here")
+    (course.parent / "image").write_bytes(b"an image")
+    data = course / ".lab" / "data"
+    data.mkdir(parents=True)
+    (data / "train.gz").write_bytes(b"digits")
+    elsewhere = {"ARENA_LAB_DATA": str(tmp_path), "ARENA_LAB_STATE": str(tmp_path / "state")}
+    done = run("bundle", str(tmp_path / "bundle.zip"), **elsewhere)
+    assert "1 files of data" in done.stdout
+    (data / "train.gz").unlink()
+    assert run("unbundle", str(tmp_path / "bundle.zip"), **elsewhere).returncode == 0
+    assert (data / "train.gz").read_bytes() == b"digits"
 
 
 def test_data_that_is_there_already_stays(machine, packed: Path) -> None:

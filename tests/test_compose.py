@@ -264,6 +264,24 @@ def test_build_leaves_in_env_what_compose_needs(run, checkout):
     assert (checkout / ".lab" / "token").stat().st_size
 
 
+def test_container_reads_the_folder_that_it_sees_whatever_the_lab_outside_uses(
+    run, checkout, tmp_path
+):
+    (tmp_path / "ca.pem").write_text("a certificate")
+    elsewhere = {"ARENA_LAB_STATE": str(tmp_path / "elsewhere"), "ARENA_LAB_DATA": "/nowhere"}
+    done = run(
+        "build",
+        answers={**ANSWERS, "build": "true"},
+        ARENA_LAB_CA=str(tmp_path / "ca.pem"),
+        **elsewhere,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (checkout / ".lab").iterdir()} == {
+        "token", "ca.pem", "build.log",
+    }  # fmt: skip
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_build_for_a_class_leaves_env_alone(run, checkout):
     assert run("build", "--tag", "lab:class", answers={**ANSWERS, "build": "true"}).returncode == 0
     assert not (checkout / ".env").exists()

@@ -395,8 +395,11 @@ def test_lab_in_the_container_is_known_by_its_port(
 ) -> None:
     container = compose.Container("a1", "running", other_server, "lab", str(ROOT), False)
     monkeypatch.setattr(compose, "running", lambda: [container])
+    monkeypatch.setattr(lab_module, "CONTAINERS_STATE", state.parent / "containers")
     lab_module.start(other_server, browser=False)
-    assert capsys.readouterr().out.startswith("The lab is running already: http://127.0.0.1:")
+    link = f"http://127.0.0.1:{other_server}/lab?token="
+    token = (state.parent / "containers" / "token").read_text()
+    assert capsys.readouterr().out == f"The lab is running already: {link}{token}\n"
 
 
 @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])
