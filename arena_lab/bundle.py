@@ -8,16 +8,18 @@ Runs on the host before there is an environment, so: standard library only, Pyth
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from arena_lab import image
 from arena_lab.errors import LabError
@@ -43,7 +45,7 @@ def bundle(path: Path, *, fetch: bool = True) -> None:
     Raises:
         LabError: There is no Docker or no image, or the disk is full.
     """
-    image.docker_info()
+    info = image.docker_info()
     name = image_name()
     if image.capture(["docker", "image", "inspect", name]).returncode:
         raise LabError(f"there is no image {name} yet; build it first: ./inv build")
@@ -51,7 +53,7 @@ def bundle(path: Path, *, fetch: bool = True) -> None:
         raise LabError(f"{path.resolve().parent} has less than {_FREE_GB} GB free for the bundle")
     if fetch:
         print("Fetching the data sets that can be had:", flush=True)
-        _run_inside("python", "-m", "arena_lab.data")
+        _run_inside(info, name, "python", "-m", "arena_lab.data")
     half = path.with_name(path.name + ".part")
     try:
         sums = dict(_write(half, name))
@@ -67,24 +69,33 @@ def bundle(path: Path, *, fetch: bool = True) -> None:
     print(f"  ./inv unbundle ../{path.name} && docker compose up")
 
 
-def unbundle(path: Path) -> None:
+def unpack(path: Path) -> tuple[str, int]:
     """Load the image of a bundle, and put its data into the cache.
+
+    Returns:
+        The image's name, and the number of files of data.
 
     Raises:
         LabError: The file is no bundle or damaged, or Docker refuses.
     """
-    image.docker_info()
     try:
         with zipfile.ZipFile(path) as archive:
             _verify(archive)
-            _load(archive)
-            n_data = _put_data(archive)
+            return _load(archive), _put_data(archive)
     except FileNotFoundError:
         raise LabError(f"there is no file {path}") from None
     except (zipfile.BadZipFile, zlib.error, KeyError) as error:
         raise LabError(f"{path} is no whole bundle ({error}); copy it again") from None
-    _run_inside("invoke", "starters")
-    print(f"Loaded the image, and {n_data} files of data. Now: docker compose up")
+
+
+def make_starters(info: Mapping[str, Any], name: str) -> None:
+    """Make each answers.py that is not there, with what an image brings.
+
+    Raises:
+        LabError: It failed.
+    """
+    if _run_inside(info, name, "invoke", "starters"):
+        raise LabError(f"invoke starters failed in {name}, for the reason above")
 
 
 def image_name() -> str:
@@ -92,14 +103,15 @@ def image_name() -> str:
     return image.setting("ARENA_LAB_IMAGE") or image.IMAGE
 
 
-def _run_inside(*command: str) -> None:
-    """Run a command in the image, on this checkout and as its owner."""
-    user, group = image.owner()
+def _run_inside(info: Mapping[str, Any], name: str, *command: str) -> int:
+    """Run a command in an image, on this checkout and as its owner, and give its exit status."""
+    user, group = image.user(info)
     docker = ["docker", "run", "--rm", f"--user={user}:{group}"]
     for variable in _HANDED_IN:
         if value := image.setting(variable):
             docker.append(f"--env={variable}={value}")
-    subprocess.run([*docker, f"--volume={ROOT}:/lab", image_name(), *command], cwd=ROOT)
+    docker += [f"--volume={ROOT}:/lab", name, *command]
+    return subprocess.run(docker, cwd=ROOT).returncode
 
 
 def _write(path: Path, name: str) -> Iterator[tuple[str, str]]:
@@ -165,20 +177,27 @@ def _verify(archive: zipfile.ZipFile) -> None:
             raise zipfile.BadZipFile(f"{member} has a wrong checksum")
 
 
-def _load(archive: zipfile.ZipFile) -> None:
+def _load(archive: zipfile.ZipFile) -> str:
+    """Load the image, and give its name."""
     print("Loading the image", flush=True)
+    load = ["docker", "load", "--quiet"]
     with (
         archive.open(_IMAGE) as source,
-        subprocess.Popen(["docker", "load", "--quiet"], stdin=subprocess.PIPE) as process,
+        subprocess.Popen(load, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
     ):
         assert process.stdin is not None
-        try:
+        assert process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # its own message says why
             shutil.copyfileobj(source, process.stdin, _CHUNK)
             process.stdin.close()
-        except BrokenPipeError:
-            pass  # its own message says why
+        said = process.stdout.read().decode(errors="replace")
     if process.returncode:
         raise LabError("docker load failed, for the reason above")
+    # One that had no name is called by its number.
+    found = re.search(r"Loaded image[^:]*: *(\S+)", said)
+    if not found:
+        raise LabError(f"docker load does not say which image it loaded: {said.strip()}")
+    return found[1]
 
 
 def _put_data(archive: zipfile.ZipFile) -> int:

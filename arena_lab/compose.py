@@ -1,7 +1,7 @@
 """The container: `python3 -m arena_lab.compose up|down|shell|build|bundle|unbundle`.
 
 Runs on the host before there is an environment, so: standard library only, Python 3.9 or later.
-`up` and `build` leave their findings in .env, after which `docker compose up` does the same.
+`up`, `build` and `unbundle` leave their findings in .env; `docker compose up` then does the same.
 """
 
 from __future__ import annotations
@@ -116,6 +116,23 @@ def shell() -> None:
     sys.exit(subprocess.run(["docker", "exec", terminal, found[0].name, "bash"]).returncode)
 
 
+def unbundle(path: Path) -> None:
+    """Load the image and the data of a bundle, and write .env: all of `up` but the start.
+
+    Raises:
+        LabError: The file is no bundle or damaged, or as for `up`.
+    """
+    command()
+    image.docker_info()
+    name, n_data = bundle.unpack(path)
+    # Without this line ./inv up would build an image, which takes a network.
+    others = re.sub(r"^\s*(export\s+)?ARENA_LAB_IMAGE\s*=.*\n?", "", read(ENV), flags=re.M)
+    _write(f"ARENA_LAB_IMAGE={name}\n{others}", ENV.resolve())
+    info, _, _ = _prepare(None, None)
+    bundle.make_starters(info, name)
+    print(f"Loaded {name}, and {n_data} files of data. Now: docker compose up")
+
+
 def settings(info: Mapping[str, Any], verdict: gpu.Verdict, port: int) -> dict[str, str]:
     """Choose what Compose reads from .env.
 
@@ -124,10 +141,7 @@ def settings(info: Mapping[str, Any], verdict: gpu.Verdict, port: int) -> dict[s
         verdict: Whether there is a GPU.
         port: Where the lab is served on this machine.
     """
-    user, group = image.owner()
-    if "name=rootless" in (info.get("SecurityOptions") or []):
-        # There root is whoever runs the engine, and every other user is nobody on this machine.
-        user, group = 0, 0
+    user, group = image.user(info)
     total = int(info.get("MemTotal") or 0) >> 20
     values = {
         "COMPOSE_FILE": "docker-compose.yml",
@@ -156,10 +170,15 @@ def write_env(values: Mapping[str, str], path: Path = ENV) -> None:
     ours = [f"{key}={value}\n" for key, value in values.items() if key not in taken]
     if theirs and not theirs.endswith("\n"):
         theirs += "\n"
+    _write("".join([theirs, _BEGIN, *ours, _END]), path)
+
+
+def _write(text: str, path: Path) -> None:
+    """Write a .env file whole or not at all."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".env.")
     try:
         with open(handle, "w", encoding="utf-8") as file:
-            file.write("".join([theirs, _BEGIN, *ours, _END]))
+            file.write(text)
         # Mirrors may have passwords in their addresses.
         os.chmod(name, 0o600)
         image.give_to_owner(Path(name))
@@ -448,7 +467,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "shell": shell,
     "build": build,
     "bundle": bundle.bundle,
-    "unbundle": bundle.unbundle,
+    "unbundle": unbundle,
 }
 
 

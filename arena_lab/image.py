@@ -232,6 +232,16 @@ def owner() -> tuple[int, int]:
     return found.st_uid, found.st_gid
 
 
+def user(info: Mapping[str, Any]) -> tuple[int, int]:
+    """Give user and group for a container that writes into the checkout.
+
+    Args:
+        info: What `docker info` said.
+    """
+    # A rootless engine's root is whoever runs it, and every other user is nobody on this machine.
+    return (0, 0) if "name=rootless" in (info.get("SecurityOptions") or []) else owner()
+
+
 def give_to_owner(*paths: Path) -> None:
     """Hand over what root wrote: with sudo, the checkout is somebody else's."""
     if os.getuid() == 0:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from arena_lab import image
 from arena_lab.paths import ROOT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -16,11 +17,12 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 # `save` gives what was loaded last, `run` notes what it is asked for.
 DOCKER = """#!/bin/sh
 case "$1" in
-info) echo '{}';;
+info) echo '{"SecurityOptions": ["name='$ENGINE'"]}';;
 image) [ -e "$STORE/image" ];;
-save) cat "$STORE/image";;
-load) cat > "$STORE/image";;
-run) echo "$@" >> "$STORE/runs";;
+save) cat "$STORE/image"; echo "$2" > "$STORE/../name";;
+load) [ -z "$FULL" ] || { echo "no space left" >&2; exit 1; }
+    cat > "$STORE/image"; echo "Loaded image: $(cat "$STORE/../name")";;
+run) echo "$@" >> "$STORE/runs"; [ -z "$BROKEN" ];;
 esac
 """
 
@@ -52,6 +54,7 @@ def machine(tmp_path: Path) -> Callable[[str], tuple[Path, Run]]:
                     "PYTHONPATH": str(ROOT),
                     "ARENA_LAB_ROOT": str(course),
                     "STORE": str(folder),
+                    "ENGINE": "seccomp",
                     **environment,
                 },
                 cwd=course,
@@ -94,6 +97,67 @@ def test_other_machine_gets_image_data_and_starters(machine, packed: Path) -> No
     assert (course / ".lab" / "data" / "mnist" / "train.gz").read_bytes() == b"digits"
     assert (course.parent / "runs").read_text().rstrip().endswith("invoke starters")
     assert (course / "chapter9" / "exercises" / "toys" / "answers.py").read_text() == "mine\n"
+
+
+def settings(course: Path) -> dict[str, str]:
+    return dict(image.assignments((course / ".env").read_text()))
+
+
+def test_other_machine_is_set_up_for_its_own_user(machine, packed: Path) -> None:
+    course, run = machine("there")
+    if os.getuid() == 0:
+        os.chown(course, 4242, 4243)
+    done = run("unbundle", str(packed))
+    assert done.returncode == 0, done.stderr
+    values = settings(course)
+    assert values["ARENA_LAB_IMAGE"] == "arena-lab:local"
+    assert values["COMPOSE_FILE"].startswith("docker-compose.yml")
+    owner = course.stat()
+    assert (values["ARENA_LAB_UID"], values["ARENA_LAB_GID"]) == (
+        str(owner.st_uid),
+        str(owner.st_gid),
+    )
+    assert (course / ".lab" / "token").stat().st_uid == owner.st_uid
+    assert f"--user={owner.st_uid}:{owner.st_gid} " in (course.parent / "runs").read_text()
+
+
+def test_starters_of_a_rootless_engine_are_its_callers(machine, packed: Path) -> None:
+    course, run = machine("there")
+    assert run("unbundle", str(packed), ENGINE="rootless").returncode == 0
+    assert "--user=0:0 " in (course.parent / "runs").read_text()
+    assert settings(course)["ARENA_LAB_UID"] == "0"
+
+
+def test_image_keeps_its_name_and_the_next_up_builds_none(machine, tmp_path: Path) -> None:
+    course, run = machine("here")
+    (course.parent / "image").write_bytes(b"an image")
+    bundle = str(tmp_path / "bundle.zip")
+    assert run("bundle", "--no-fetch", bundle, ARENA_LAB_IMAGE="school/lab:1").returncode == 0
+    course, run = machine("there")
+    (course / ".env").write_text("# mine\nARENA_LAB_IMAGE=old:1\nHTTP_PROXY=http://p:1\n")
+    assert run("unbundle", bundle).returncode == 0
+    assert settings(course)["ARENA_LAB_IMAGE"] == "school/lab:1"
+    assert " school/lab:1 invoke starters" in (course.parent / "runs").read_text()
+    assert run("build").returncode == 0
+    text = (course / ".env").read_text()
+    assert text.count("ARENA_LAB_IMAGE") == 1
+    assert "\n# mine\nHTTP_PROXY=http://p:1\n" in text
+
+
+def test_image_that_cannot_be_loaded_is_told(machine, packed: Path) -> None:
+    course, run = machine("there")
+    done = run("unbundle", str(packed), FULL="1")
+    assert done.returncode == 2
+    assert "no space left" in done.stderr
+    assert "docker load failed, for the reason above" in done.stderr
+    assert not (course / ".env").exists()
+
+
+def test_starters_that_fail_are_told(machine, packed: Path) -> None:
+    _, run = machine("there")
+    done = run("unbundle", str(packed), BROKEN="1")
+    assert (done.returncode, done.stdout.count("docker compose up")) == (2, 0)
+    assert "invoke starters failed" in done.stderr
 
 
 def test_data_are_those_that_the_container_sees(machine, tmp_path: Path) -> None:

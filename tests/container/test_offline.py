@@ -24,7 +24,7 @@ REAL = "REAL_BUNDLE"
 STAND_IN = """
 FROM {base}
 RUN printf '#!/bin/sh\\nexit 0\\n' > /usr/bin/invoke && chmod +x /usr/bin/invoke \\
-    && mkdir /home/learner
+    && mkdir -m 1777 /home/learner
 WORKDIR /home/learner
 HEALTHCHECK --interval=1s CMD ["true"]
 CMD ["sh", "-c", "touch api; exec python3 -m http.server 8888"]
@@ -125,17 +125,17 @@ def test_bundle_starts_on_a_machine_without_a_network(
                 archive.extract(member, there)
     course = there / "arena-lab"
     (course / "inv").chmod(0o755)
-    user = course.stat().st_uid
-    settings = f"ARENA_LAB_IMAGE={packed_image}\nARENA_LAB_UID={user}\nARENA_LAB_GID={user}\n"
-    (course / ".env").write_text(settings)
+    subprocess.run(["chown", "--recursive", "4242:4242", there], check=True)
     assert offline.run("ip", "route", "show", "default") == ""
     said = offline.run("./inv", "unbundle", bundle, cwd=course)
-    assert "Loaded the image, and 1 files of data." in said
+    assert f"Loaded {packed_image}, and 1 files of data." in said
     loaded = time.monotonic()
     offline.run("docker", "compose", "up", "--detach", "--wait", cwd=course)
     asked = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8888/api').status)"
     assert offline.run(sys.executable, "-c", asked) == "200\n"
     assert (course / ".lab" / "data" / "digits.gz").read_text() == "digits"
+    assert offline.run("docker", "compose", "exec", "-T", "lab", "id", "-u", cwd=course) == "4242\n"
+    assert "building" not in offline.run("./inv", "up", cwd=course)
     print(
         f"{bundle.stat().st_size / 1e9:.2f} GB, packed in {packed - began:.0f} s,"
         f" loaded in {loaded - packed:.0f} s, up in {time.monotonic() - loaded:.0f} s"
