@@ -20,7 +20,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from arena_lab import gpu, hosts, image
+from arena_lab import gpu, hosts, image, ports
 from arena_lab.machine import SETTINGS, Machine, port_of
 from arena_lab.paths import ROOT, STATE
 from arena_lab.programs import Output, ask
@@ -129,12 +129,10 @@ def _holder(port: int, *, docker: bool) -> str:
         port: Of this machine.
         docker: Whether Docker answers, and can be asked too.
     """
-    from arena_lab import compose
-
-    if compose.is_free(port):
+    if ports.is_free(port):
         return ""
-    is_ours = compose.serves_lab(port, docker=docker)
-    return "the lab" if is_ours else compose.who_has(port, docker=docker)
+    is_ours = ports.serves_lab(port, docker=docker)
+    return "the lab" if is_ours else ports.who_has(port, docker=docker)
 
 
 def _hosts() -> dict[str, str]:

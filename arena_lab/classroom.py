@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from arena_lab import accounts, class_settings, collecting, compose, image
+from arena_lab import accounts, class_settings, collecting, compose, image, ports
 from arena_lab.accounts import Account
 from arena_lab.errors import LabError, exit_code_of
 from arena_lab.image import capture
@@ -211,8 +211,8 @@ def _project() -> list[str]:
 def _check_port(settings: class_settings.Settings) -> None:
     published = capture(["docker", "port", f"{name()}-proxy", "8000/tcp"]).stdout
     is_ours = f":{settings.port}" in published
-    if not is_ours and not compose.is_free(settings.port, settings.bind):
-        who = compose.who_has(settings.port)
+    if not is_ours and not ports.is_free(settings.port, settings.bind):
+        who = ports.who_has(settings.port)
         raise LabError(f"{who}; set another as ARENA_LAB_CLASS_PORT in {ENV}")
 
 

@@ -15,7 +15,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from arena_lab import asking, image, machine
+from arena_lab import asking, image, machine, ports
 from arena_lab.errors import LabError
 from arena_lab.machine import FAIL, PASS, WARN, Finding
 from arena_lab.paths import ROOT
@@ -42,9 +42,7 @@ def findings() -> Iterator[Finding]:
 
 def _of_the_container() -> Iterator[Finding]:
     """Ask the container of this checkout, where it runs."""
-    from arena_lab import compose
-
-    for container in compose.running():
+    for container in ports.running():
         command = ["docker", "exec", container.name, "invoke", "doctor", "--json"]
         try:
             said = json.loads(ask(command, _PATIENCE_S).text)["findings"]

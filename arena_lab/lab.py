@@ -121,7 +121,7 @@ def _state_of(port: int) -> Path | None:
     """
     import psutil
 
-    from arena_lab import compose
+    from arena_lab import ports
 
     for file in _JUPYTER.glob("runtime/jpserver-*.json"):
         try:
@@ -133,7 +133,7 @@ def _state_of(port: int) -> Path | None:
                 return STATE
         except (OSError, ValueError, KeyError, psutil.Error):
             continue
-    in_container = port in {container.port for container in compose.running()}
+    in_container = port in {container.port for container in ports.running()}
     return CONTAINERS_STATE if in_container else None
 
 

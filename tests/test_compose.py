@@ -150,7 +150,7 @@ def test_down_says_that_nothing_runs(run):
 
 
 def listed(folder: Path, state: str = "running", project: str = "some-project") -> str:
-    """What `docker ps` prints of a lab, asked as `compose.containers` does."""
+    """What `docker ps` prints of a lab, asked as `ports.containers` does."""
     port = "127.0.0.1:8890->8888/tcp" if state == "running" else ""
     fields = ["0a1b2c", state, port, "", project, str(folder)]
     return "printf '%s\\n' '" + "\t".join(fields) + "'"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from arena_lab import asking, compose, doctor, gpu, hosts, image, inside, machine
+from arena_lab import asking, compose, doctor, gpu, hosts, image, inside, machine, ports
 from arena_lab.machine import FAIL, PASS, WARN, Finding, Machine
 from arena_lab.paths import ROOT
 from arena_lab.programs import Output
@@ -397,7 +397,7 @@ def test_a_port_is_read_as_compose_reads_it(
 ) -> None:
     settings.write_text(f"ARENA_LAB_PORT={said}\nARENA_LAB_OFFLINE=1\n")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    monkeypatch.setattr(compose, "is_free", lambda port: True)
+    monkeypatch.setattr(ports, "is_free", lambda port: True)
     finding = {f.name: f for f in machine.examine(asking.look())}["port"]
     expected = "8890 is free" if "8890" in said else f"{said} is not a port"
     assert finding.reason == expected
@@ -456,7 +456,7 @@ def test_mirrors_are_asked_instead_of_the_hosts(monkeypatch: pytest.MonkeyPatch)
 def test_port_of_a_lab_is_told_from_one_whose_lab_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int, ours: bool
 ) -> None:
-    monkeypatch.setattr(compose, "STATE", tmp_path)
+    monkeypatch.setattr(ports, "STATE", tmp_path)
     (tmp_path / "jupyter" / "runtime").mkdir(parents=True)
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
@@ -464,7 +464,7 @@ def test_port_of_a_lab_is_told_from_one_whose_lab_is_gone(
         port = holder.getsockname()[1]
         file = tmp_path / "jupyter" / "runtime" / f"jpserver-{pid}.json"
         file.write_text(json.dumps({"pid": pid, "port": port}))
-        assert compose.serves_lab(port, docker=False) == ours
+        assert ports.serves_lab(port, docker=False) == ours
 
 
 # The command
@@ -543,8 +543,8 @@ def test_taken_port_is_told_where_there_is_no_docker(run) -> None:
 
 def test_container_whose_doctor_hangs_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "ask", lambda command, patience_s: Output(124, "no answer within"))
-    container = compose.Container("a1", "running", 8888, "lab", str(ROOT), False)
-    monkeypatch.setattr(compose, "running", lambda: [container])
+    container = ports.Container("a1", "running", 8888, "lab", str(ROOT), False)
+    monkeypatch.setattr(ports, "running", lambda: [container])
     (finding,) = doctor._of_the_container()
     assert (finding.status, finding.reason) == (FAIL, "it runs, but its doctor does not")
 

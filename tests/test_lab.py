@@ -20,8 +20,8 @@ import psutil
 import pytest
 import websocket
 
-from arena_lab import compose
 from arena_lab import lab as lab_module
+from arena_lab import ports
 from arena_lab.errors import LabError
 from arena_lab.paths import ROOT
 
@@ -393,8 +393,8 @@ def test_lab_in_the_container_is_known_by_its_port(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    container = compose.Container("a1", "running", other_server, "lab", str(ROOT), False)
-    monkeypatch.setattr(compose, "running", lambda: [container])
+    container = ports.Container("a1", "running", other_server, "lab", str(ROOT), False)
+    monkeypatch.setattr(ports, "running", lambda: [container])
     monkeypatch.setattr(lab_module, "CONTAINERS_STATE", state.parent / "containers")
     lab_module.start(other_server, browser=False)
     link = f"http://127.0.0.1:{other_server}/lab?token="
