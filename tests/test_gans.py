@@ -7,10 +7,12 @@ import torch
 
 from arena_lab import data
 from arena_lab.catalogue import find_section, make_importable
+from arena_lab.checks import WrongAnswer
 
 make_importable(find_section("0.5"))
 
 from part5_vaes_and_gans import solutions, utils  # noqa: E402
+from part5_vaes_and_gans import tests as section_tests  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +143,26 @@ def test_broken_training_shows_its_symptom(part: str, broken: str, symptom: obje
     change = {part: getattr(solutions, broken)}
     run = utils.short_gan_training(solutions.DCGAN, n_steps=60, show=False, **change)
     assert symptom(run)
+
+
+class ConvTranspose2d(torch.nn.Module):
+    """The stub of a layer."""
+
+    def __init__(self) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("layer", [ConvTranspose2d, solutions.ConvTranspose2d])
+def test_verdict_on_starting_weights_does_not_wait_for_the_bonus(
+    layer: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_torchs_classes(model: torch.nn.Module) -> None:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Linear | torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+                torch.nn.init.normal_(module.weight, std=0.02)
+
+    monkeypatch.setitem(globals(), "ConvTranspose2d", layer)
+    with pytest.raises(WrongAnswer, match="is passed over"):
+        section_tests.test_initialize_weights_of_layers_without_bias(by_torchs_classes)
+    monkeypatch.setattr(solutions, "ConvTranspose2d", layer)
+    section_tests.test_initialize_weights_of_layers_without_bias(solutions.initialize_weights)

@@ -205,6 +205,36 @@ class Discriminator(nn.Module):
     def forward(self, x):
         return torch.sigmoid(self.classifier(self.hidden_layers(x).flatten(1))[:, 0])
 
+# %% the last part first
+class Generator(nn.Module):
+    def __init__(self, latent_dim_size=100, img_size=64, img_channels=3, hidden_channels=[128, 256, 512]):
+        super().__init__()
+        s, deepest = smallest_size(img_size, len(hidden_channels)), hidden_channels[-1]
+        channels, layers = [*hidden_channels[::-1], img_channels], []
+        for n_in, n_out in pairwise(channels):
+            layers += [nn.ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()]
+        self.hidden_layers = nn.Sequential(*layers[:-2], nn.Tanh())
+        self.project_and_reshape = nn.Sequential(
+            nn.Linear(latent_dim_size, deepest * s * s, bias=False),
+            nn.Unflatten(1, (deepest, s, s)), nn.BatchNorm2d(deepest), nn.ReLU())
+    def forward(self, x):
+        return self.hidden_layers(self.project_and_reshape(x))
+
+# %% the classifier first
+class Discriminator(nn.Module):
+    def __init__(self, img_size=64, img_channels=3, hidden_channels=[128, 256, 512]):
+        super().__init__()
+        s = smallest_size(img_size, len(hidden_channels))
+        self.classifier = nn.Sequential(
+            nn.Flatten(), nn.Linear(hidden_channels[-1] * s * s, 1, bias=False), nn.Sigmoid(), nn.Flatten(0))
+        layers = []
+        for i, (n_in, n_out) in enumerate(pairwise([img_channels, *hidden_channels])):
+            norm = [nn.BatchNorm2d(n_out)] if i else []
+            layers += [nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False), *norm, nn.LeakyReLU(0.2)]
+        self.hidden_layers = nn.Sequential(*layers)
+    def forward(self, x):
+        return self.classifier(self.hidden_layers(x))
+
 # %% no_grad and names of parameters
 def initialize_weights(model):
     with torch.no_grad():
@@ -314,6 +344,16 @@ def mended_discriminator_step(model, optD, img_real, img_fake):
     nn.utils.clip_grad_norm_(model.netD.parameters(), 1.0)
     optD.step()
     return sum(losses).item()
+
+# %% the mean of both losses
+def mended_discriminator_step(model, optD, img_real, img_fake):
+    p, q = model.netD(img_real), model.netD(img_fake.detach())
+    loss = (F.binary_cross_entropy(p, torch.ones_like(p)) + F.binary_cross_entropy(q, torch.zeros_like(q))) / 2
+    optD.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.netD.parameters(), 1.0)
+    optD.step()
+    return loss.detach()
 
 # %% torch's, by its gradient
 def conv_transpose1d_minimal(x, weights):
@@ -437,6 +477,16 @@ class SparseTrainer(SparseTrainer):
         code = self.model.encoder(img)
         penalty = torch.norm(code, p=1) / code.numel()
         loss = F.mse_loss(self.model.decoder(code), img) + self.args.l1 * penalty
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+# %% no abs: after the ReLU no latent is negative
+class SparseTrainer(SparseTrainer):
+    def training_step(self, img):
+        code = self.model.encoder(img)
+        loss = F.mse_loss(self.model.decoder(code), img) + self.args.l1 * code.mean()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

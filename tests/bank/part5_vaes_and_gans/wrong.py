@@ -698,6 +698,12 @@ class Discriminator(AnyDiscriminator):
             block[1] = nn.BatchNorm2d(block[0].in_channels)
             block.insert(0, block.pop(1))
 
+# %% parameters outside of its two parts
+class Discriminator(AnyDiscriminator):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.scale = nn.Parameter(torch.ones(1))
+
 # %% the activation of the first block is missing
 class Discriminator(AnyDiscriminator):
     first = False
@@ -762,6 +768,14 @@ def initialize_weights(model):
         if hasattr(m, "weight"):
             nn.init.normal_(m.weight, float("BatchNorm" in type(m).__name__), 0.02)
             nn.init.zeros_(m.bias)
+
+# %% go by type(module).__name__
+def initialize_weights(model):
+    for m in model.modules():
+        if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
+            nn.init.normal_(m.weight, float(isinstance(m, nn.BatchNorm2d)), 0.02)
+            if m.bias is not None:
+                nn.init.zeros_(m.bias)
 
 # %% it must be drawn from a normal
 def initialize_weights(model):
@@ -1032,6 +1046,23 @@ def mended_discriminator_step(model, optD, img_real, img_fake):
     optD.step()
     return loss.detach()
 
+# %% no longer clipped: keep that line
+def mended_discriminator_step(model, optD, img_real, img_fake):
+    loss = -model.netD(img_real).log().mean() - (1 - model.netD(img_fake.detach())).log().mean()
+    optD.zero_grad()
+    loss.backward()
+    optD.step()
+    return loss.detach()
+
+# %% does not move the discriminator against the gradient of its loss
+def mended_discriminator_step(model, optD, img_real, img_fake):
+    loss = -model.netD(img_real).log().mean() - (1 - model.netD(img_fake.detach())).log().mean()
+    optD.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.netD.parameters(), 0.5)
+    optD.step()
+    return loss.detach()
+
 # %% the kernels are not turned round
 def conv_transpose1d_minimal(x, weights):
     return turned(x, weights, flip=False)
@@ -1185,6 +1216,13 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         bound = 1 / self.weight[0].numel()
         nn.init.uniform_(self.weight, -bound, bound)
 
+# %% prints without its settings
+class ConvTranspose2d(nn.ConvTranspose2d):
+    def __init__(self, i, o, k, s=1, p=0):
+        super().__init__(i, o, k, s, p, bias=False)
+    def extra_repr(self):
+        return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
+
 # %% wrap the tensor in nn.Parameter
 class ConvTranspose2d(nn.Module):
     def __init__(self, i, o, k, s=1, p=0):
@@ -1311,12 +1349,6 @@ class SparseTrainer(Steps, AEBase):
         code = self.model.encoder(img)
         return self.take(F.mse_loss(self.model.decoder(code), img) + self.args.l1 * (code**2).mean())
 
-# %% the latents themselves are penalised
-class SparseTrainer(Steps, AEBase):
-    def training_step(self, img):
-        code = self.model.encoder(img)
-        return self.take(F.mse_loss(self.model.decoder(code), img) + self.args.l1 * code.mean())
-
 # %% the sizes are summed
 class SparseTrainer(Steps, AEBase):
     def training_step(self, img):
@@ -1410,6 +1442,30 @@ class HierarchicalVAE(HBase):
     def sample(self, top):
         mu, logsigma = self.prior(top)
         return self.decoder(mu + (logsigma / 2).exp() * torch.randn_like(mu))
+
+# %% what forward hands to top_encoder: nothing is drawn
+class HierarchicalVAE(HBase):
+    def forward(self, x):
+        z, mu, logsigma = self.sample_latent_vector(x)
+        mu_top, logsigma_top = self.top_encoder(mu)
+        top = mu_top + logsigma_top.exp() * torch.randn_like(mu_top)
+        return self.decoder(z), kl_between(mu, logsigma, *self.prior(top)), kl_divergence(mu_top, logsigma_top)
+
+# %% what forward hands to decoder: nothing is drawn
+class HierarchicalVAE(HBase):
+    def forward(self, x):
+        z, mu, logsigma = self.sample_latent_vector(x)
+        mu_top, logsigma_top = self.top_encoder(z)
+        top = mu_top + logsigma_top.exp() * torch.randn_like(mu_top)
+        return self.decoder(mu), kl_between(mu, logsigma, *self.prior(top)), kl_divergence(mu_top, logsigma_top)
+
+# %% one draw to top_encoder and another to decoder
+class HierarchicalVAE(HBase):
+    def forward(self, x):
+        z, mu, logsigma = self.sample_latent_vector(x)
+        mu_top, logsigma_top = self.top_encoder(self.sample_latent_vector(x)[0])
+        top = mu_top + logsigma_top.exp() * torch.randn_like(mu_top)
+        return self.decoder(z), kl_between(mu, logsigma, *self.prior(top)), kl_divergence(mu_top, logsigma_top)
 
 # %% prior has parameters
 class HierarchicalVAE(HBase):
