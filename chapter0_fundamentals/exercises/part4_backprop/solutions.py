@@ -1101,6 +1101,8 @@ def test(
 ) -> float:
     """Give the share of pictures for which the largest logit is the one of the label.
 
+    Nothing is tracked meanwhile.
+
     Args:
         model: Gives logits for a batch of pictures.
         test_loader: Yields pictures and labels, as numpy arrays.

@@ -354,6 +354,20 @@ class ParamGroupSGD:
                     p -= group["lr"] * self.v[p]
 
 
+# %% settings are put into the given dicts, as torch does
+class ParamGroupSGD(ParamGroupSGD):
+    def __init__(self, params, **kwargs):
+        groups = list(params)
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            group["params"] = list(group["params"])
+            for key, value in {"momentum": 0.0, "weight_decay": 0.0, **kwargs}.items():
+                group.setdefault(key, value)
+        super().__init__(groups, **kwargs)
+        self.param_groups = groups
+
+
 # %% by torch's own
 class ParamGroupSGD:
     def __init__(self, params, **kwargs):
@@ -683,6 +697,12 @@ class DistResNetTrainer(DistResNetTrainer):
         n, ranks = len(self.args.load_data()[1]), self.args.world_size
         first, last = n * self.rank // ranks, n * (self.rank + 1) // ranks
         self.test_loader = Batches(self.args.load_data()[1][first:last], 1)
+
+# %% a seed of its own
+class DistResNetTrainer(DistResNetTrainer):
+    def pre_training_setup(self):
+        torch.manual_seed(5)
+        super().pre_training_setup()
 
 # %% the mode is set by train, and evaluate puts it back
 class DistResNetTrainer(DistResNetTrainer):

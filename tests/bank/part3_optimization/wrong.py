@@ -767,16 +767,6 @@ class ParamGroupSGD(ParamGroupSGD):
             group["lr"] = rate
 
 
-# %% the dicts that are given are changed
-class ParamGroupSGD(ParamGroupSGD):
-    def __init__(self, params, **kwargs):
-        params = list(params)
-        super().__init__(params, **kwargs)
-        if params and isinstance(params[0], dict):
-            for given, group in zip(params, self.param_groups):
-                given.update(group)
-
-
 # %% the rate is set to gamma
 class ExponentialLR(ExponentialLR):
     def step(self):
@@ -1288,6 +1278,15 @@ class DistResNetTrainer(Trainer):
     def pre_training_setup(self):
         super().pre_training_setup()
         self.model = self.args.make_model(self.args.n_classes)
+        self.optimizer = self.args.make_optimizer(self.model.parameters(), lr=0.5)
+
+# %% not those that rank 0 made: broadcast them from rank 0
+class DistResNetTrainer(Trainer):
+    def pre_training_setup(self):
+        super().pre_training_setup()
+        self.model = self.args.make_model(self.args.n_classes)
+        for param in self.model.parameters():
+            broadcast(param.data, self.rank, self.args.world_size, src=1)
         self.optimizer = self.args.make_optimizer(self.model.parameters(), lr=0.5)
 
 # %% the weights of rank 0 are not those of one process

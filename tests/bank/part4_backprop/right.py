@@ -98,6 +98,11 @@ class BackwardFuncLookup:
                 return back
         raise LookupError(f"no backward function for argument {arg_position} of {forward_fn}")
 
+# %% None where there is none
+class BackwardFuncLookup(BackwardFuncLookup):
+    def get_back_func(self, forward_fn, arg_position):
+        return self.back_funcs.get((forward_fn, arg_position))
+
 # %% two returns
 def log_forward(x):
     if not (x.requires_grad and grad_tracking_enabled):

@@ -279,7 +279,7 @@ class BackwardFuncLookup:
         self.back_funcs[forward_fn, arg_position] = back_fn
 
     def get_back_func(self, forward_fn, arg_position):
-        return self.back_funcs.get((forward_fn, arg_position))
+        return self.back_funcs.get((forward_fn, arg_position), lambda grad_out, *others: grad_out)
 
 # %% is a return statement missing?
 class BackwardFuncLookup:
@@ -2113,6 +2113,16 @@ def test(model, test_loader, test_accuracy_list=None):
     if test_accuracy_list is not None:
         test_accuracy_list.append(100 * n / total)
     return 100 * n / total
+
+# %% tracks gradients that nobody takes
+def test(model, test_loader, test_accuracy_list=None):
+    n = total = 0
+    for images, labels in test_loader:
+        n += int((model(Tensor(images)).array.argmax(1) == labels).sum())
+        total += len(labels)
+    if test_accuracy_list is not None:
+        test_accuracy_list.append(n / total)
+    return n / total
 
 # %% every value is twice the gradient: the two points are 2 eps apart
 def numerical_gradient(fn, x, eps=1e-2):
