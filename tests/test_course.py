@@ -162,6 +162,14 @@ def test_every_exercise_of_the_starter_is_not_started(
         assert all(test.status != checking.PASSED for test in verdict.tests), verdict.name
 
 
+@each_section
+def test_cells_train_for_as_many_epochs_as_the_page_says(section: Section) -> None:
+    page = section.page.read_text(encoding="utf-8")
+    solutions = section.solutions.read_text(encoding="utf-8")
+    for n in re.findall(r"The cell below[^.]*? for (\d+)\s+epochs", page):
+        assert re.search(rf"\bepochs={n}\b|\bfor epoch in range\({n}\)", solutions), n
+
+
 @pytest.mark.slow
 @each_section
 def test_solutions_keep_the_shapes_that_they_declare(section: Section) -> None:

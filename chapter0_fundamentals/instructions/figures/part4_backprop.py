@@ -7,14 +7,12 @@ from matplotlib.patches import Rectangle
 
 from .theme import Board, Draw, Theme
 
-# Measured with solutions.py: 4,000 digits of the lab, batches of 32, learning rate 0.1, seed 0.
+# Measured with the cell below `train, test` and the 4,000 digits of the lab, seed 0.
 MEAN_LOSS_OF_EPOCH = [
-    0.8542, 0.3138, 0.2040, 0.1462, 0.1071, 0.0719, 0.0484, 0.0295,
-    0.0218, 0.0106, 0.0065, 0.0046, 0.0038, 0.0031, 0.0026,
+    0.6957, 0.2416, 0.1384, 0.0801, 0.0528, 0.0317, 0.0230, 0.0176, 0.0148, 0.0128,
 ]  # fmt: skip
 ACCURACY_AFTER_EPOCH = [
-    0.116, 0.868, 0.892, 0.905, 0.910, 0.910, 0.916, 0.931,
-    0.930, 0.930, 0.933, 0.929, 0.931, 0.931, 0.932, 0.935,
+    0.116, 0.878, 0.907, 0.910, 0.923, 0.931, 0.924, 0.934, 0.932, 0.934, 0.935,
 ]  # fmt: skip
 
 # |(log(1.5 + eps) - log(1.5 - eps)) / (2 eps) - 1/1.5|, relative, for eps = 1e-9, 1e-8, ..., 1.
@@ -510,7 +508,7 @@ def training_curve(theme: Theme) -> Figure:
         "log 10, before training", (0, 2.3), (0.5, 2.3), color=theme.quiet, fontsize=10, va="center"
     )
     bottom.plot(epochs, ACCURACY_AFTER_EPOCH, "o-", color=theme.accent, ms=4)
-    bottom.annotate("93.5 %", (15, 0.935), (15, 0.78), color=theme.accent, fontsize=10, ha="right")
+    bottom.annotate("93.5 %", (10, 0.935), (10, 0.78), color=theme.accent, fontsize=10, ha="right")
     for axes, title, ticks in (
         (top, "mean training loss of each epoch", (0, 1, 2)),
         (bottom, "accuracy on 1,000 new digits", (0, 0.5, 1)),
