@@ -65,6 +65,17 @@ def test_answers_are_found_in_a_whole_checkout(
     shutil.copytree(tmp_path / "chapter9_toys", folder / "ann/lab/chapter9_toys")
     (folder / "ann/lab/.venv").mkdir()
     (folder / "ann/lab/.venv/answers.py").write_text("x = 1")
+    (folder / "ann/lab/arena_lab").mkdir()
+    for name in ("__init__.py", "answers.py"):
+        (folder / "ann/lab/arena_lab" / name).write_text("x = 1")
+    (found,) = submissions.collect(folder, [section], ["9.1"])
+    assert (found.text, found.problem) == (section.answers.read_bytes(), "")
+
+
+def test_checkout_may_be_called_as_the_engine_is(
+    folder: Path, section: Section, tmp_path: Path
+) -> None:
+    shutil.copytree(tmp_path / "chapter9_toys", folder / "ann/arena_lab/chapter9_toys")
     assert collected(folder, section)["ann"].text == section.answers.read_bytes()
 
 

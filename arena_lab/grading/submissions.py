@@ -23,6 +23,7 @@ from arena_lab.errors import LabError
 # Of a checkout that was handed in whole, these are no answers.
 _SKIPPED = {"__MACOSX", "__pycache__", "node_modules"}
 _OURS = {"solutions.py", "tests.py", "utils.py", "__init__.py"}
+_ENGINE = "arena_lab"  # as a package: a checkout, too, may be called so
 _SUFFIXES = {".py", ".ipynb"}
 
 _NOTEBOOK_LIMIT, _TEXT_LIMIT = 64 << 20, 2 << 20
@@ -121,6 +122,9 @@ def _of_folder(name: str, folder: Path, course: _Course) -> Iterator[Submission]
 
 def _files_below(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder):
+        if Path(where).name == _ENGINE and "__init__.py" in files:
+            folders.clear()
+            continue
         folders[:] = [f for f in folders if not f.startswith(".") and f not in _SKIPPED]
         for name in files:
             path = Path(where, name)
