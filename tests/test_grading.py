@@ -109,6 +109,43 @@ def test_notebook_is_read_without_what_only_runs(
     assert "train()" not in text
 
 
+NOTEBOOK = """
+# %%
+SMALL = 1e-12
+
+# %%
+EPS, OTHER = 2 * SMALL, 3
+
+# %%
+def double(x, losses=None):
+    return helper(x) + EPS
+
+# %%
+losses = train()
+
+# %%
+if OTHER:
+    helper = lambda x: 2 * x
+
+# %%
+double.calls = 0
+
+# %%
+losses[0] = 1
+"""
+
+
+def test_notebook_keeps_what_a_function_takes_from_other_cells(
+    folder: Path, section: Section
+) -> None:
+    jupytext.write(jupytext.reads(NOTEBOOK, fmt="py:percent"), folder / "ann.ipynb")
+    text = collected(folder, section)["ann"].text.decode()
+    kept = ["SMALL = ", "EPS, OTHER = ", "def double", "helper = lambda", "double.calls = "]
+    assert sorted(kept, key=text.index) == kept
+    assert "losses = train()" not in text
+    assert "losses[0]" not in text
+
+
 def bad(path: Path) -> None:
     path.write_text("x = 1")
 

@@ -8,10 +8,11 @@ import ast
 import contextlib
 import os
 import stat
+import symtable
 import unicodedata
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -218,21 +219,70 @@ def _share(defined: set[str], section: Section) -> float:
 
 
 def _without_runs(text: str, section: Section) -> str:
-    """Leave out of a notebook what only runs: its tests and trainings would run with each load."""
-    needed = {
-        name for cell in cells.split(section.solutions.read_text("utf-8")) for name in cell.names
-    }
-    kept = [cell for cell in cells.split(text) if _defines(cell.text, needed & set(cell.names))]
-    return "\n".join(cell.text for cell in kept)
+    """Leave out of a notebook what only runs: its tests and trainings would run with each load.
+
+    What a function takes from elsewhere stays, and what changes a thing that stays.
+    """
+    solved = cells.split(section.solutions.read_text("utf-8"))
+    wanted, made = {name for cell in solved for name in cell.names}, set[str]()
+    left = [_Code.of(cell) for cell in cells.split(text)]
+    kept: list[_Code] = []
+    while more := [c for c in left if c.is_kept or c.binds & wanted or c.changes & made]:
+        kept += more
+        left = [code for code in left if code not in more]
+        wanted = wanted.union(*(code.asks_for for code in more))
+        made = made.union(*(code.binds for code in more))
+    return "\n".join(c.cell.text for c in sorted(kept, key=lambda code: code.cell.line))
 
 
-def _defines(text: str, needed: set[str]) -> bool:
-    try:
-        body = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return True  # its own fault is to be told
-    kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-    return bool(needed) or any(isinstance(node, kinds) for node in body)
+@dataclass(frozen=True)
+class _Code:
+    """A cell, and the names by which it hangs together with others."""
+
+    cell: cells.Cell
+    is_kept: bool
+    binds: Set[str] = frozenset()
+    changes: Set[str] = frozenset()
+    asks_for: Set[str] = frozenset()
+
+    @classmethod
+    def of(cls, cell: cells.Cell) -> "_Code":
+        try:
+            body = ast.parse(cell.text).body
+            table = symtable.symtable(cell.text, "answers", "exec")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return cls(cell, is_kept=True)  # its own fault is to be told
+        defines = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+        symbols = table.get_symbols()
+        return cls(
+            cell,
+            is_kept=any(isinstance(node, defines) for node in body),
+            binds={s.get_name() for s in symbols if s.is_assigned() or s.is_imported()},
+            changes=set(_changed(body)),
+            asks_for=set(_asked_for(table)),
+        )
+
+
+def _changed(body: Iterable[ast.stmt]) -> Iterator[str]:
+    """Give the names that stand in front where an attribute or an element is set."""
+    for node in body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets:
+            inner = target
+            while isinstance(inner, ast.Attribute | ast.Subscript):
+                inner = inner.value
+            if inner is not target and isinstance(inner, ast.Name):
+                yield inner.id
+
+
+def _asked_for(table: symtable.SymbolTable) -> Iterator[str]:
+    """Give what a cell, or a function in it, takes from outside of all functions."""
+    is_cell = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (is_cell or symbol.is_global()):
+            yield symbol.get_name()
+    for inner in table.get_children():
+        yield from _asked_for(inner)
 
 
 def _note_on(text: str) -> str:
