@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -309,6 +310,94 @@ def test_collect_takes_ordinary_files_and_nothing_else(tmp_path, monkeypatch):
         "ann/part0_prereqs/answers.py": "x = 1\n",
         "ben/part0_prereqs/answers.py": "x = 2\n",
     }
+
+
+# A docker that runs the program right here, on folders in place of volumes.
+DOCKER = """\
+#!{python}
+import os, sys, tempfile
+all_of_them = tempfile.mkdtemp(dir={folder!r})
+for word in sys.argv:
+    if word.startswith("--volume="):
+        volume, inside, _ = word.partition("=")[2].split(":")
+        os.symlink(volume, all_of_them + inside[len("/all"):])
+program, _, *paths = sys.argv[sys.argv.index("-c") + 1:]
+os.execv(sys.executable, [sys.executable, "-I", "-c", program, all_of_them, *paths])
+"""
+EXERCISES = "chapter0_fundamentals/exercises"
+
+
+@pytest.fixture
+def volumes(tmp_path, monkeypatch):
+    """Make folders that stand for the volumes of learners, with answers of two sections."""
+    (tmp_path / "bin").mkdir()
+    docker = tmp_path / "bin" / "docker"
+    docker.write_text(DOCKER.format(python=sys.executable, folder=str(tmp_path)))
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+
+    def make(*names: str) -> dict[str, str]:
+        for name in names:
+            for package in ("part0_prereqs", "part1_ray_tracing"):
+                folder = tmp_path / name / EXERCISES / package
+                folder.mkdir(parents=True)
+                (folder / "answers.py").write_text(f"# of {name}\n")
+        return {name: str(tmp_path / name) for name in names}
+
+    return make
+
+
+def test_collected_answers_keep_the_time_of_their_last_change(volumes, tmp_path):
+    made = volumes("ann", "ben", "cleo")
+    moments = {"ann": 1_000_000_000, "ben": 10**12, "cleo": -5}
+    for name, moment in moments.items():
+        for path in (tmp_path / name).rglob("answers.py"):
+            os.utime(path, (moment, moment))
+    assert collecting.collect(made, tmp_path / "out", "image") == 6
+    saved = {
+        name: (tmp_path / "out" / name / "part0_prereqs" / "answers.py").stat().st_mtime
+        for name in moments
+    }
+    assert (saved["ann"], saved["cleo"]) == (1_000_000_000, 0)
+    assert time.time() - 60 < saved["ben"] <= time.time()  # none is still to come
+
+
+def hole(path: Path) -> None:
+    with open(path, "wb") as file:
+        file.truncate(8 << 40)
+
+
+def closed(path: Path) -> None:
+    for number in range(1100):
+        path.with_name(f"{number}").mkdir(mode=0)
+    path.mkdir(mode=0)
+
+
+STRANGE = {
+    "a huge hole": hole,
+    "unreadable folders": closed,
+    "a pipe": os.mkfifo,
+    "a link": lambda path: path.symlink_to("/etc/passwd"),
+    "nothing": lambda path: None,
+}
+
+
+@pytest.mark.parametrize("make", STRANGE.values(), ids=STRANGE)
+def test_what_is_no_answer_stops_nobody_elses(volumes, tmp_path, make):
+    made = volumes("ann", "ben")
+    path = tmp_path / "ann" / EXERCISES / "part0_prereqs" / "answers.py"
+    path.unlink()
+    make(path)
+    assert collecting.collect(made, tmp_path / "out", "image") == 3
+    assert not (tmp_path / "out" / "ann" / "part0_prereqs").exists()
+
+
+def test_link_of_one_leads_to_no_answers_of_another(volumes, tmp_path):
+    made = volumes("ann", "ben")
+    shutil.rmtree(tmp_path / "ben" / "chapter0_fundamentals")
+    (tmp_path / "ben" / "chapter0_fundamentals").symlink_to("../ann/chapter0_fundamentals")
+    assert collecting.collect(made, tmp_path / "out", "image") == 2
+    assert not (tmp_path / "out" / "ben").exists()
 
 
 def test_collect_leaves_a_folder_alone_that_holds_something(tmp_path):
