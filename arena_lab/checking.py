@@ -359,20 +359,29 @@ def require_file(section: Section, path: Path) -> None:
         raise LabError(f"{path} cannot be read: {reason}") from None
 
 
+# What a verdict holds of a text and of a list.
+_LONGEST, _MOST = 4000, 50
+
+
 def _test_verdict(check: Check, outcome: isolation.Outcome, path: Path) -> TestVerdict:
     if outcome.kind == "result" and isinstance(outcome.result, dict):
         report = outcome.result
     else:
         report = _ended_early(check, outcome, path)
+    # An answer can raise anything as its mistake, and reports what it likes.
+    said = {key: value for key, value in report.items() if isinstance(value, list)}
+    pairs = [pair for pair in said.get("details", []) if isinstance(pair, list) and len(pair) == 2]
+    status = report.get("status")
+    status = status if status in (PASSED, FAILED, WAITING) else FAILED
     return TestVerdict(
         name=check.name,
-        status=report["status"],
-        sentence=report.get("sentence", ""),
-        details=tuple((a, b) for a, b in report.get("details", ())),
-        where=tuple(report.get("where", ())),
-        printed="" if report["status"] == PASSED else _first_lines(outcome.output),
+        status=status,
+        sentence=str(report.get("sentence", ""))[:_LONGEST],
+        details=tuple((str(a)[:_LONGEST], str(b)[:_LONGEST]) for a, b in pairs[:_MOST]),
+        where=tuple(str(line)[:_LONGEST] for line in said.get("where", [])[:_MOST]),
+        printed="" if status == PASSED else _first_lines(outcome.output),
         seconds=round(outcome.seconds, 4),
-        left_out=tuple(report.get("left_out", ())),
+        left_out=tuple(str(line)[:_LONGEST] for line in said.get("left_out", [])[:_MOST]),
     )
 
 

@@ -300,6 +300,16 @@ def test_late_is_after_the_date(section: Section) -> None:
     }
 
 
+@pytest.mark.parametrize("claimed", [10**12, -(10**12)])
+def test_date_that_cannot_be_is_not_believed(
+    folder: Path, section: Section, solved: str, claimed: int
+) -> None:
+    # Of the year 33658, where the file system can hold it, no report could be written.
+    (folder / "ann.py").write_text(solved)
+    os.utime(folder / "ann.py", (claimed, claimed))
+    assert 0 <= collected(folder, section)["ann"].saved <= time.time()
+
+
 def test_exercise_that_time_did_not_reach_is_told(section: Section) -> None:
     one = graded(section, "ann")
     assert one.result is not None

@@ -13,8 +13,10 @@ from arena_lab import starters
 from arena_lab.catalogue import Section
 from arena_lab.cells import definitions
 from arena_lab.errors import LabError
-from arena_lab.grading import sandbox, store
+from arena_lab.grading import report, sandbox, store
+from arena_lab.grading.report import Graded
 from arena_lab.grading.sandbox import Sandbox
+from arena_lab.grading.submissions import Submission
 from arena_lab.grading.warden import CONTAINER, NAMESPACES, PROCESS, USER, Setting
 
 pytestmark = pytest.mark.slow
@@ -148,6 +150,10 @@ HOSTILE = {
         "        except OSError: pass\n"
         "    os._exit(0)"
     ),
+    "says what is no sentence": (
+        "import arena_lab.checks as c\n    raise c.WrongAnswer(['x'], [(1,), ({}, 'y' * 10**6)])"
+    ),
+    "says too much": "import arena_lab.checks as c\n    raise c.WrongAnswer('x' * 5_000_000)",
     "changes the course": (
         "import arena_lab.checking as c\n"
         "    open(c.__file__, 'a').write('raise SystemExit')\n    return 0"
@@ -157,9 +163,13 @@ HOSTILE = {
 
 @pytest.mark.parametrize("deed", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_answer_costs_itself_alone(
-    closed_box: Sandbox, answers: Answers, deed: str
+    closed_box: Sandbox, answers: Answers, section: Section, deed: str
 ) -> None:
-    assert statuses(closed_box, answers(f"def double(x):\n    {deed}")) == OTHERS
+    text = answers(f"def double(x):\n    {deed}")
+    found = closed_box.grade(text)
+    assert {v["name"]: v["status"] for v in found["verdicts"]} == OTHERS
+    one = Graded(Submission("ann", Path("ann.py"), section.number), found | {"sandbox": ""})
+    assert len(report.page(report.summary([section], [one], {}))) < 100_000
     assert statuses(closed_box, answers()) == ALL
 
 

@@ -9,6 +9,7 @@ import contextlib
 import os
 import stat
 import symtable
+import time
 import unicodedata
 import warnings
 from collections import defaultdict
@@ -141,7 +142,7 @@ def _read(learner: str, path: Path, course: _Course) -> Submission:
     """
     found = Submission(learner, path)
     try:
-        data, found = _bytes_of(path), replace(found, saved=path.lstat().st_mtime)
+        data, found = _bytes_of(path), replace(found, saved=_saved(path))
         if path.suffix == ".ipynb":
             data = _script_of(data)
         if len(data) > _TEXT_LIMIT:
@@ -153,6 +154,11 @@ def _read(learner: str, path: Path, course: _Course) -> Submission:
     if path.suffix == ".ipynb":
         data = _without_runs(text, section).encode("utf-8", "surrogateescape")
     return replace(found, section=section.number, text=data, note=_note_on(text))
+
+
+def _saved(path: Path) -> float:
+    # A file can claim any time; none is before 1970 or still to come.
+    return max(0.0, min(path.lstat().st_mtime, time.time()))
 
 
 def _bytes_of(path: Path) -> bytes:
