@@ -196,7 +196,7 @@ def grade(
     sandbox: str = "auto",
     tests: str = "",
     to: str = "",
-    minutes: float = 10,
+    minutes: float = 10.0,
     memory: int = 4096,
 ) -> None:
     """Grade a folder of submissions, each shut in; write a page, CSV and JSON."""

@@ -18,11 +18,14 @@ from typing import Any
 
 import jupytext
 import pytest
+from rich.console import Console
 
 from arena_lab import starters
 from arena_lab.catalogue import Section
-from arena_lab.grading import alike, report, submissions
+from arena_lab.errors import LabError
+from arena_lab.grading import alike, grade, report, submissions
 from arena_lab.grading.report import Graded
+from arena_lab.grading.store import Store
 from arena_lab.grading.submissions import Submission
 from arena_lab.paths import ROOT
 
@@ -413,6 +416,69 @@ def test_same_run_again_runs_nothing_but_what_is_new(class_: Class) -> None:
     assert class_.statuses() == {"ann": "passed", "bob": "failed"}
     assert len(first) == 2
     assert len(class_.results() - first) == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "sandbox", "final"),
+    [
+        (None, "auto", False),
+        ({"sandbox": "container"}, "auto", True),
+        ({"sandbox": "container", "cut": True}, "auto", False),
+        ({"sandbox": "container", "problem": "it took too much"}, "auto", False),
+        ({"sandbox": "container"}, "container", True),
+        ({"sandbox": "process"}, "container", False),
+        ({"sandbox": "user"}, "process", True),
+    ],
+)
+def test_result_is_final_unless_another_run_may_give_another(
+    result: dict[str, Any] | None, sandbox: str, final: bool
+) -> None:
+    assert grade.is_final(result and {"verdicts": [], **result}, sandbox) == final
+
+
+@pytest.mark.slow
+def test_what_time_did_not_reach_is_reached_with_more_of_it(class_: Class) -> None:
+    class_.hand_in("ann")
+    class_.hand_in("bob", "while True: pass")
+    class_.grade("--minutes=0.01")
+    assert class_.statuses()["bob"] == "not run"
+    assert "1 of 2 were graded before" in class_.grade().stdout
+    assert class_.statuses() == {"ann": "passed", "bob": "failed"}
+
+
+@pytest.mark.slow
+def test_other_memory_grades_anew(class_: Class) -> None:
+    class_.hand_in("ann", "return 2 * x * len(bytes(300 << 20)) / (300 << 20)")
+    class_.grade("--memory=256")
+    assert class_.statuses() == {"ann": "failed"}
+    class_.grade()
+    assert class_.statuses() == {"ann": "passed"}
+
+
+def test_submissions_of_a_section_run_one_after_the_other(
+    folder: Path, section: Section, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def run_all(orders: dict[str, Any], **_: object) -> Iterator[tuple[str, dict[str, Any]]]:
+        ran.extend(order.setting.section for order in orders.values())
+        yield from ()
+
+    monkeypatch.setattr(grade.cluster, "run_all", run_all)
+    found = [
+        Submission(who, Path(), number, f"{who} {number}".encode())
+        for who in ("ann", "bob")
+        for number in ("9.1", "9.2")
+    ]
+    run = grade._Run(Store(folder / "results"), grade.Options())
+    run.everything(Console(quiet=True), found)
+    assert ran == ["9.1", "9.1", "9.2", "9.2"]
+
+
+def test_own_tests_are_for_one_section(folder: Path, tmp_path: Path) -> None:
+    options = grade.Options(tests="def test(): pass")
+    with pytest.raises(LabError, match="say --section"):
+        grade.grade(Console(quiet=True), folder, tmp_path / "to", options)
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def run(order: Order) -> Result:
         except LabError as error:
             problem = str(error)
             del _open[threading.get_ident()]
-    return {"verdicts": [], "problem": problem, "sandbox": sandbox.way, "again": True}
+    return {"verdicts": [], "problem": problem, "sandbox": sandbox.way}
 
 
 def _sandbox(setting: Setting) -> Sandbox:
@@ -135,5 +135,5 @@ def _result(future: Any) -> Result:
         raise
     except Exception as error:  # a worker that was lost, for example
         problem = f"not graded: {type(error).__name__}: {error}".splitlines()[0]
-        return {"verdicts": [], "problem": problem, "sandbox": "", "again": True}
+        return {"verdicts": [], "problem": problem, "sandbox": ""}
     return result

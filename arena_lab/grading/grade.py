@@ -15,8 +15,8 @@ from arena_lab.catalogue import Section
 from arena_lab.errors import LabError
 from arena_lab.grading import cluster, report, submissions
 from arena_lab.grading.report import Graded
-from arena_lab.grading.sandbox import MEANING
-from arena_lab.grading.store import Store, course_hash, key_of
+from arena_lab.grading.sandbox import AUTOMATIC, MEANING, same
+from arena_lab.grading.store import Result, Store, course_hash, key_of
 from arena_lab.grading.submissions import Submission
 from arena_lab.grading.warden import Setting
 
@@ -48,6 +48,8 @@ def grade(console: Console, folder: Path, to: Path, options: Options) -> list[Pa
     taken = catalogue.sections()
     wanted = [catalogue.find_section(options.section)] if options.section else taken
     chosen = [section.number for section in wanted]
+    if options.tests and len(chosen) > 1:
+        raise LabError("--tests is for one section: say --section")
     found = submissions.collect(folder, everything, chosen)
     for bad in (each for each in found if each.problem):
         console.print(_line(bad, bad.problem), style="yellow", soft_wrap=True)
@@ -70,23 +72,31 @@ def _line(submission: Submission, what: str) -> str:
     return escape(f"{submission.learner}: {what}")
 
 
+def is_final(result: Result | None, sandbox: str) -> bool:
+    """Tell whether another run would give the same: more time or another sandbox may not."""
+    if result is None or result.get("problem") or result.get("cut"):
+        return False
+    return sandbox == AUTOMATIC or same(sandbox, str(result.get("sandbox", "")))
+
+
 class _Run:
     """The results that are there, and the running of those that are not."""
 
     def __init__(self, store: Store, options: Options) -> None:
         self._store, self._options = store, options
-        self._failed: dict[str, dict[str, object]] = {}  # not kept: the next run tries again
 
-    def result_of(self, submission: Submission) -> dict[str, object] | None:
+    def result_of(self, submission: Submission) -> Result | None:
         """Give what came of a submission, or None where it was not run."""
-        if submission.problem:
-            return None
-        key = self._key(submission)
-        return self._failed.get(key) or self._store.get(key)
+        return None if submission.problem else self._store.get(self._key(submission))
 
     def everything(self, console: Console, found: Sequence[Submission]) -> None:
         """Run what has no result yet; the same text is run once, whoever handed it in."""
-        waiting = {self._key(each): each for each in found if self.result_of(each) is None}
+        # A sandbox is one section's: it is not started anew for each learner.
+        waiting = {
+            self._key(each): each
+            for each in sorted(found, key=lambda each: each.section)
+            if not is_final(self.result_of(each), self._options.sandbox)
+        }
         done = len(found) - sum(self._key(each) in waiting for each in found)
         if done:
             console.print(f"{done} of {len(found)} were graded before")
@@ -106,10 +116,7 @@ class _Run:
             if way and way != said:
                 console.print(f"Submissions run {MEANING[way]}", style="dim", soft_wrap=True)
                 said = way
-            if result.pop("again", False):
-                self._failed[key] = result
-            else:
-                self._store.put(key, result)
+            self._store.put(key, result)
             if problem := result.get("problem"):
                 console.print(_line(waiting[key], problem), style="yellow", soft_wrap=True)
             advance()
@@ -126,7 +133,8 @@ class _Run:
         return cluster.Order(setting, submission.text, course_hash())
 
     def _key(self, submission: Submission) -> str:
-        return key_of(submission.section, submission.text, self._options.tests)
+        options = self._options
+        return key_of(submission.section, submission.text, options.tests, options.memory)
 
 
 def _cores() -> int:

@@ -33,6 +33,7 @@ MEANING = {
     PROCESS: "as you, with limits alone: network and your files were open",
 }
 
+
 _START_S, _GRACE_S = 120.0, 60.0
 
 # What root in the container needs to become a learner, and to clear away what a learner left.
@@ -53,6 +54,10 @@ os.execv(sys.executable, [sys.executable, "-m", "arena_lab.grading.warden"])
 """
 
 
+class SectionFault(LabError):
+    """A section cannot be graded, however its submissions are shut in."""
+
+
 class Sandbox:
     """A warden that waits for submissions."""
 
@@ -60,7 +65,8 @@ class Sandbox:
         """Start it.
 
         Raises:
-            LabError: Submissions cannot be shut in this way here, or the section cannot be graded.
+            SectionFault: The section cannot be graded.
+            LabError: Submissions cannot be shut in this way here.
         """
         self._limit = setting.seconds + _GRACE_S
         self._folder = tempfile.mkdtemp(prefix="arena-lab-grade-")
@@ -83,7 +89,7 @@ class Sandbox:
         if "way" not in said:
             problem = said.get("problem") or self._last_words()
             self.close()
-            raise LabError(problem)
+            raise SectionFault(problem) if said.get("of_section") else LabError(problem)
         self.way: str = said["way"]
 
     def grade(self, answers: bytes) -> dict[str, Any]:
@@ -162,9 +168,16 @@ def open_sandbox(setting: Setting) -> Sandbox:
     for way in ways:
         try:
             return Sandbox(replace(setting, way=way))
+        except SectionFault:
+            raise
         except LabError as error:
             problem = str(error)
     raise LabError(f"submissions cannot run here ({ways[-1]}): {problem}")
+
+
+def same(one: str, other: str) -> bool:
+    """Tell whether two ways are one: a process with limits becomes another user where it can."""
+    return one == other or {one, other} == {PROCESS, USER}
 
 
 def _here() -> list[str]:

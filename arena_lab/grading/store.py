@@ -40,9 +40,9 @@ def course_hash() -> str:
     return digest.hexdigest()
 
 
-def key_of(section: str, answers: bytes, tests: str) -> str:
+def key_of(section: str, answers: bytes, tests: str, memory: int) -> str:
     """Give the name under which a result is kept, another one for each change of what it is of."""
-    parts = (course_hash(), section, hashlib.sha256(tests.encode()).hexdigest())
+    parts = (course_hash(), section, hashlib.sha256(tests.encode()).hexdigest(), str(memory))
     return hashlib.sha256("\n".join(parts).encode() + answers).hexdigest()[:40]
 
 

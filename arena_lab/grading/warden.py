@@ -30,6 +30,7 @@ from typing import Any, BinaryIO
 
 from arena_lab import catalogue, checking, isolation, processes
 from arena_lab.answers import read_source
+from arena_lab.catalogue import Section
 from arena_lab.errors import LabError
 from arena_lab.grading import alike, kernel
 from arena_lab.grading.store import course_files
@@ -75,8 +76,14 @@ class Cell:
 def main() -> None:
     """Serve until the other side closes the pipe."""
     requests, answers = _take_the_pipes()
+    setting = Setting(**json.loads(requests.readline()))
     try:
-        warden = _Warden(Setting(**json.loads(requests.readline())))
+        section, checks = _made_ready(setting)
+    except LabError as error:
+        _say(answers, {"problem": str(error), "of_section": True})
+        return
+    try:
+        warden = _Warden(setting, section, checks)
     except (LabError, OSError) as error:
         _say(answers, {"problem": str(error)})
         return
@@ -100,21 +107,30 @@ def _say(answers: BinaryIO, what: dict[str, Any]) -> None:
     answers.flush()
 
 
+def _made_ready(setting: Setting) -> tuple[Section, list[checking.Check]]:
+    """Give the section with its tests, and what it imports imported.
+
+    Raises:
+        LabError: There is no such section, or a test belongs to none of its exercises.
+    """
+    section = catalogue.find_section(setting.section)
+    checking.prepare(section)
+    checks = list(checking.find_checks(section))
+    if setting.tests:
+        checks += checking.checks_in(_module_of(setting.tests), section)
+    return section, checks
+
+
 class _Warden:
     """A section made ready, and the way in which its submissions are shut in."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, section: Section, checks: list[checking.Check]) -> None:
         self.way = setting.way
-        self._setting = setting
-        self._section = catalogue.find_section(setting.section)
-        checking.prepare(self._section)
+        self._setting, self._section, self._checks = setting, section, checks
         self._stubs = checking.shapes_of_stubs(self._section)
         given = (starter(self._section), self._section.solutions.read_text(encoding="utf-8"))
         shapes = [shape for text in given for shape in checking.shapes(text).values()]
         self._given = frozenset(run for shape in shapes for run in alike.runs(shape))
-        self._checks = list(checking.find_checks(self._section))
-        if setting.tests:
-            self._checks += checking.checks_in(_module_of(setting.tests), self._section)
         self._home = Path(tempfile.mkdtemp())
         self._home.chmod(0o755)
         first = setting.number % len(_USERS)
@@ -213,7 +229,8 @@ class _Warden:
         for verdict in verdicts:
             done.append(verdict.as_json())
             _end_what_is_left(cell)
-        return {"verdicts": done, "fingerprints": self._fingerprints(path)}
+        cut = len(done) < len(self._section.exercises)
+        return {"verdicts": done, "fingerprints": self._fingerprints(path), "cut": cut}
 
     def _fingerprints(self, path: Path) -> list[int]:
         written = checking.shapes(read_source(path))
