@@ -188,7 +188,9 @@ def test_processes_that_take_too_much_together_are_ended(
 def test_time_of_a_whole_submission_is_bounded(opened: Callable, answers: Answers) -> None:
     box = opened(NAMESPACES, seconds=1)
     slow = answers("def double(x):\n    while True: pass")
-    assert [v["name"] for v in box.grade(slow)["verdicts"]] == []
+    found = box.grade(slow)
+    assert (found["verdicts"], found["cut"]) == ([], True)
+    assert not box.grade(answers())["cut"]
 
 
 def reports(expression: str) -> str:
@@ -261,6 +263,49 @@ def test_nothing_is_left_for_the_next_one(closed_box: Sandbox, answers: Answers)
     assert "found []" in said
 
 
+LEAVE = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def left():
+    rows = [open(f"/proc/sysvipc/{kind}").readlines()[1:] for kind in ("shm", "sem", "msg")]
+    mine = [row for of_kind in rows for row in of_kind]
+    files = [os.path.join(folder, name) for folder in ("/tmp", "/dev/shm", "/dev/mqueue")
+             if os.path.isdir(folder) for name in os.listdir(folder)]
+    return len(mine), sorted(f for f in files if os.path.basename(f).startswith((".left", "left")))
+def leave():
+    if os.path.lexists("/tmp/.left"):
+        return
+    for folder in ("/tmp", "/dev/shm"):
+        open(f"{folder}/.left", "w").write("x")
+    here = os.getcwd()
+    os.chdir("/tmp")
+    for _ in range(1500):
+        os.mkdir(".left-folder")
+        os.chdir(".left-folder")
+    os.chdir(here)
+    os.chmod("/tmp/.left-folder", 0)
+    made = [libc.shmget(4711, 1 << 20, 0o1666), libc.semget(4711, 1, 0o1666)]
+    made.append(libc.msgget(4711, 0o1666))
+    if os.path.isdir("/dev/mqueue"):
+        made.append(libc.mq_open(b"/left", 0o102, 0o666, None))
+    assert min(made) >= 0, made
+"""
+
+
+# In namespaces all of it is a submission's own.
+@pytest.mark.parametrize("way", [CLOSED[1], USER])
+def test_nothing_hidden_is_left_for_the_next_one(
+    opened: Callable, answers: Answers, way: str
+) -> None:
+    box = opened(way)
+    do = "def double(x):\n    scope = {{}}\n    exec({!r}, scope)\n    {}"
+    before = message(box, answers(do.format(LEAVE, "raise ValueError(scope['left']())")))
+    leaves = answers(do.format(LEAVE, "scope['leave'](); return 2 * x"))
+    assert message(box, leaves) == ""
+    after = message(box, answers(do.format(LEAVE, "raise ValueError(scope['left']())")))
+    assert after == before
+
+
 def test_process_that_is_left_behind_is_ended(any_box: Sandbox, answers: Answers) -> None:
     leave = (
         "def double(x):\n    import subprocess, sys\n"
@@ -296,8 +341,15 @@ def test_section_that_cannot_be_graded_says_why(opened: Callable, section: Secti
     section.tests.write_text(
         "from arena_lab.checks import checks\n@checks('dubble')\ndef f(x): pass"
     )
-    with pytest.raises(LabError, match="has no exercise 'dubble'"):
-        sandbox.open_sandbox(Setting(section.number, NAMESPACES, 60, 1 << 30))
+    with pytest.raises(LabError, match="has no exercise 'dubble'") as raised:
+        sandbox.open_sandbox(Setting(section.number, sandbox.AUTOMATIC, 60, 1 << 30))
+    assert "cannot run here" not in str(raised.value)  # no other way would do
+
+
+def test_own_test_of_no_exercise_says_why(opened: Callable, section: Section) -> None:
+    own = "from arena_lab.checks import checks\n@checks('dubble')\ndef f(x): pass"
+    with pytest.raises(sandbox.SectionFault, match="has no exercise 'dubble'"):
+        sandbox.open_sandbox(Setting(section.number, NAMESPACES, 60, 1 << 30, own))
 
 
 def test_start_is_not_waited_for_for_ever(

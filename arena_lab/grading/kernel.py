@@ -19,7 +19,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _SYS_MOUNT_SETATTR = 442  # the same number on every architecture
 _AT_FDCWD, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID = -100, 0x8000, 1, 2
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
-_SIGKILL = 9
+_SIGKILL, _IPC_RMID = 9, 0
 
 # What programs need of a machine: the system's and Python's own files, and nothing of a person.
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
@@ -153,6 +153,20 @@ def adopt_orphans() -> None:
     """Become the parent of what a process below this one leaves behind."""
     if sys.platform == "linux":
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def remove_shared_memory() -> None:
+    """Remove what this user left in System V's shared memory, semaphores and messages."""
+    libc = ctypes.CDLL(None)
+    for kind in ("shm", "sem", "msg"):
+        header, *rows = Path(f"/proc/sysvipc/{kind}").read_text().splitlines()
+        names = header.split()
+        for row in rows:
+            found = dict(zip(names, map(int, row.split()), strict=True))
+            if os.getuid() in (found["uid"], found["cuid"]):
+                number = found["shmid" if kind == "shm" else "semid" if kind == "sem" else "msqid"]
+                arguments = (number, 0, _IPC_RMID) if kind == "sem" else (number, _IPC_RMID, None)
+                getattr(libc, f"{kind}ctl")(*arguments)
 
 
 def keep_out_others() -> None:

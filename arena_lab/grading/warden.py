@@ -12,13 +12,13 @@ shut in, then one submission after the other, each answered by what came of it.
 import base64
 import contextlib
 import functools
-import glob
 import itertools
 import json
 import os
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -265,9 +265,10 @@ class _Warden:
             _kill(*left)
             _reap()
         if cell.way != NAMESPACES:
-            shutil.rmtree(cell.folder, ignore_errors=True)
+            _remove([str(cell.folder)])
         if cell.way in (CONTAINER, USER):
-            _remove_files_of(cell.user)
+            _remove(_files_of(cell.user))
+            _as_user(cell.user, kernel.remove_shared_memory)
 
 
 def _parsed(data: bytearray) -> dict[str, Any]:
@@ -292,11 +293,15 @@ def _reap() -> None:
 
 def _kill_all_of(user: int) -> None:
     """End every process of a user at once, faster than they could start new ones."""
+    _as_user(user, lambda: os.kill(-1, signal.SIGKILL))
+
+
+def _as_user(user: int, do: Callable[[], None]) -> None:
     pid = os.fork()
     if pid == 0:
         try:
             kernel.become(user)
-            os.kill(-1, signal.SIGKILL)
+            do()
         finally:
             os._exit(0)
     os.waitpid(pid, 0)
@@ -432,12 +437,23 @@ def _running() -> int:
     return sum(p["num_threads"] or 0 for p in mine if p["uids"] and p["uids"].real == os.getuid())
 
 
-def _remove_files_of(user: int) -> None:
-    """Remove what a user left where everybody may write."""
-    for name in glob.glob("/tmp/*") + glob.glob("/dev/shm/*"):
-        with contextlib.suppress(OSError):
-            if os.lstat(name).st_uid == user:
-                shutil.rmtree(name) if os.path.isdir(name) else os.unlink(name)
+def _files_of(user: int) -> list[str]:
+    """Give what a user left where everybody may write."""
+    found = []
+    for folder in ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue"):
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.stat(follow_symlinks=False).st_uid == user:
+                        found.append(entry.path)
+    return found
+
+
+def _remove(paths: list[str]) -> None:
+    # Folders may be nested deeper than Python can follow, and more than a command line holds.
+    for start in range(0, len(paths), 1000):
+        command = ["rm", "-rf", "--", *paths[start : start + 1000]]
+        subprocess.run(command, stderr=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
