@@ -100,6 +100,25 @@ def test_profiles_override_traits_that_the_spawner_has() -> None:
     assert overridden - set(KubeSpawner.class_trait_names()) == set()
 
 
+@pytest.mark.slow
+def test_settings_of_the_hub_are_ones_that_it_knows() -> None:
+    from jupyterhub.app import JupyterHub
+    from jupyterhub.auth import Authenticator
+    from kubespawner import KubeSpawner
+
+    given = {name: set(settings) for name, settings in VALUES["hub"]["config"].items()}
+    for kind in (JupyterHub, Authenticator, KubeSpawner):
+        assert given.pop(kind.__name__) - set(kind.class_trait_names(config=True)) == set()
+    # Of the package that is in the hub's image alone: tests/container.
+    assert set(given) == {"FirstUseAuthenticator"}
+
+
+def test_torch_takes_no_more_threads_than_there_are_cores(pod: dict[str, Any]) -> None:
+    (container,) = pod["spec"]["containers"]
+    variables = {v["name"]: v.get("value") for v in container["env"]}
+    assert float(variables["OMP_NUM_THREADS"]) == float(container["resources"]["limits"]["cpu"])
+
+
 def test_pod_is_one_that_kubernetes_accepts(pod: dict[str, Any]) -> None:
     import kubernetes_validate
 

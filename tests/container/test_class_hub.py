@@ -7,6 +7,7 @@ import urllib.parse
 
 import pytest
 import requests
+import yaml
 from classroom import free_port, wait
 
 from arena_lab import image
@@ -111,6 +112,16 @@ def _answers(url: str) -> bool:
         return requests.get(url, timeout=5).status_code == 200
     except requests.RequestException:
         return False
+
+
+def test_settings_of_the_login_on_kubernetes_are_ones_that_it_knows(hub_image, docker):
+    values = yaml.safe_load((ROOT / "deploy/kubernetes/values.yaml").read_text())
+    program = (
+        "import json; from firstuseauthenticator import FirstUseAuthenticator as Login;"
+        "print(json.dumps(Login.class_trait_names(config=True)))"
+    )
+    known = json.loads(docker("run", "--rm", hub_image, "python3", "-c", program))
+    assert set(values["hub"]["config"]["FirstUseAuthenticator"]) - set(known) == set()
 
 
 @pytest.mark.parametrize(
