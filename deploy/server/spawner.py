@@ -11,6 +11,8 @@ from traitlets import Bool, Unicode
 
 # A learner's server finds the hub by it.
 HUB = "arena-hub"
+# A network that leads nowhere has else an address of this machine, with all that listens there.
+_WITHOUT_THE_HOST = {"com.docker.network.bridge.inhibit_ipv4": "true"}
 
 
 class LearnerSpawner(DockerSpawner):
@@ -66,8 +68,11 @@ class LearnerSpawner(DockerSpawner):
 
     def _try_network(self) -> None:
         networks = self.client.networks()
-        if any(network["Name"] == self.object_name for network in networks):
+        there = [network for network in networks if network["Name"] == self.object_name]
+        if there and there[0]["Internal"] == (not self.internet):
             return
+        if there:  # of a server that died before the setting changed
+            self._remove_network()
         pools = [pool for network in networks for pool in network["IPAM"]["Config"] or []]
         subnet = free_subnet(self.subnets, [pool["Subnet"] for pool in pools])
         self.client.create_network(
@@ -75,6 +80,7 @@ class LearnerSpawner(DockerSpawner):
             driver="bridge",
             ipam={"Config": [{"Subnet": subnet}]},
             internal=not self.internet,
+            options={} if self.internet else _WITHOUT_THE_HOST,
             labels=self._labels(),
         )
 

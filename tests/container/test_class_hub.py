@@ -1,7 +1,10 @@
 """The hub's image alone, with settings that a class under test cannot have beside its own."""
 
 import http.server
+import ipaddress
 import json
+import os
+import socket
 import threading
 import urllib.parse
 
@@ -10,6 +13,7 @@ import requests
 import yaml
 from classroom import free_port, wait
 
+from arena_lab import classroom as commands
 from arena_lab import image
 from arena_lab.paths import ROOT
 
@@ -112,6 +116,63 @@ def _answers(url: str) -> bool:
         return requests.get(url, timeout=5).status_code == 200
     except requests.RequestException:
         return False
+
+
+NETWORKS = """
+import json, sys, docker, spawner
+class Spawner(spawner.LearnerSpawner):
+    client, object_name = docker.APIClient(), sys.argv[1]
+    def _labels(self): return {"arena-lab.test": "networks"}
+made = Spawner.__new__(Spawner)
+made.class_name, made.subnets = sys.argv[1], "10.254.0.0/16"
+for made.internet in (True, True, False, False, True):
+    made._try_network()
+    found = made.client.inspect_network(sys.argv[1])
+    print(json.dumps([found["Id"], found["Internal"]]))
+    if sys.argv[2:] == [str(found["Internal"])]: break
+"""
+
+
+@pytest.fixture
+def learners_network(hub_image, docker):
+    """Make the network of a learner as the hub does, with one setting after the other."""
+    name = f"arena-lab-test-{os.getpid()}"
+
+    def make(*until: str) -> list[tuple[str, bool]]:
+        with_engine = (
+            f"--volume={commands._socket()}:/var/run/docker.sock",
+            "--workdir=/opt/class",
+        )
+        command = ("python3", "-c", NETWORKS, name, *until)
+        said = docker("run", "--rm", *with_engine, hub_image, *command)
+        return [tuple(json.loads(line)) for line in said.splitlines()]
+
+    make.name = name
+    yield make
+    docker("network", "rm", name)
+
+
+def test_network_of_a_server_that_died_is_made_anew_with_another_setting(learners_network):
+    made = learners_network()
+    assert [internal for _, internal in made] == [False, False, True, True, False]
+    ids = [network for network, _ in made]
+    assert (ids[0] == ids[1], ids[2] == ids[3], len(set(ids))) == (True, True, 3)
+
+
+def test_without_the_internet_this_machine_is_not_reached_either(
+    learners_network, hub_image, docker
+):
+    learners_network("True")
+    name = learners_network.name
+    subnet = docker("network", "inspect", name, "--format={{(index .IPAM.Config 0).Subnet}}")
+    gateway = str(next(ipaddress.ip_network(subnet.strip()).hosts()))
+    with socket.create_server(("0.0.0.0", 0)) as here:
+        program = (
+            "import socket, sys; probe = socket.socket(); probe.settimeout(3);"
+            f"print(probe.connect_ex(({gateway!r}, {here.getsockname()[1]})))"
+        )
+        said = docker("run", "--rm", f"--network={name}", hub_image, "python3", "-c", program)
+    assert said.strip() != "0"
 
 
 def test_settings_of_the_login_on_kubernetes_are_ones_that_it_knows(hub_image, docker):
