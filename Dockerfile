@@ -113,7 +113,7 @@ ENV HOME=/home/learner USER=learner LOGNAME=learner SHELL=/bin/bash LANG=C.UTF-8
     PYTHONPATH=/lab:/lab/chapter0_fundamentals/exercises \
     ARENA_LAB_CONTAINER=1 \
     ARENA_LAB_IP=0.0.0.0
-COPY container/start /opt/start
+COPY --chmod=755 container/start /opt/start
 WORKDIR /lab
 USER learner
 EXPOSE 8888

@@ -98,8 +98,10 @@ def _checked(name: str, value: str) -> str:
         raise LabError(f"there is no setting {name}; behind {_PREFIX} can stand {known}")
     try:
         problem = _CHECKS[name](value)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:  # the latter: a home of nobody
         problem = str(error)
+    except OSError as error:
+        problem = f"it cannot be looked at: {error.strerror}; run this as somebody who may"
     if problem:
         raise LabError(f"{name}={value}: {problem}")
     # Docker wants it whole.

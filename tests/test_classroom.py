@@ -119,6 +119,7 @@ def test_with_a_certificate_the_proxy_runs_as_who_may_read_the_key(settings, tmp
         "GPU_DRIVER=amd",
         "LOGIN=facebook",
         "CERTIFICATE=/nowhere/certificate.pem",
+        "CERTIFICATE=~nobody-at-all/certificate.pem",
     ],
 )
 def test_setting_that_is_wrong_is_named_in_one_line(settings, line):
@@ -127,6 +128,15 @@ def test_setting_that_is_wrong_is_named_in_one_line(settings, line):
     said = str(raised.value)
     assert said.startswith(f"ARENA_LAB_CLASS_{line}: ")
     assert "\n" not in said
+
+
+def test_certificate_that_only_root_may_see_is_named(settings, monkeypatch):
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(LabError, match=r"CERTIFICATE=/etc/x.pem: .* Permission denied; run this"):
+        settings("ARENA_LAB_CLASS_CERTIFICATE=/etc/x.pem")
 
 
 @pytest.mark.parametrize(

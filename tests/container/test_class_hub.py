@@ -118,6 +118,26 @@ def _answers(url: str) -> bool:
         return False
 
 
+def test_hub_reads_a_list_that_is_the_teachers_alone(hub_image, docker, tmp_path):
+    hub = yaml.safe_load((ROOT / "deploy/server/docker-compose.yml").read_text())["services"]["hub"]
+    (tmp_path / "learners.txt").write_text("ann\n")
+    for path, mode in ((tmp_path / "learners.txt", 0o600), (tmp_path, 0o700)):
+        path.chmod(mode)
+        if os.getuid() == 0:
+            os.chown(path, 4242, 4242)
+    rights = [f"--cap-drop={right}" for right in hub["cap_drop"]]
+    rights += [f"--cap-add={right}" for right in hub.get("cap_add", [])]
+    program = "from login import FirstLogin; print(FirstLogin().check_allowed('ann'))"
+    command = ("--workdir=/opt/class", hub_image, "python3", "-c", program)
+    said = docker("run", "--rm", *rights, f"--volume={tmp_path}:/srv/class:ro", *command)
+    assert said.strip() == "True"
+
+
+def test_proxys_program_is_everybodys_to_run(hub_image, docker):
+    command = ("--user=65534:65534", "--cap-drop=ALL", hub_image, "test", "-x")
+    docker("run", "--rm", *command, "/opt/class/start-proxy")
+
+
 NETWORKS = """
 import json, sys, docker, spawner
 class Spawner(spawner.LearnerSpawner):
