@@ -134,7 +134,7 @@ class _Child:
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
         """Give the steps that ended since the last call, and notice the end of the child."""
-        status = self._poll()
+        status = self._process.poll()
         if status is not None:
             while self._read_report():
                 pass
@@ -163,14 +163,6 @@ class _Child:
                 self._selector.unregister(fd)
         self._process.end()
         self.ended = True
-
-    def _poll(self) -> int | None:
-        # Not reaped yet: until `kill` the number must not belong to another process.
-        found = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if found is None:
-            return None
-        exited = found.si_code == os.CLD_EXITED
-        return found.si_status << 8 if exited else found.si_status & 0x7F
 
     def _begin_step(self) -> None:
         self._started = time.monotonic()

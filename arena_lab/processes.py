@@ -54,6 +54,7 @@ class Process:
     pid: int
     pipes: Pipes
     alive: ClassVar[list["Process"]] = []
+    _status: int | None = None  # once its number is free for another process
 
     def __init__(self, take_job: Callable[[Pipes], Job]) -> None:
         report, output, stack, orders = (os.pipe() for _ in range(4))
@@ -70,16 +71,32 @@ class Process:
         self.pipes = mine
         self.alive.append(self)
 
+    def poll(self) -> int | None:
+        """Give the status that it ended with, as `os.waitpid` does; None while it runs."""
+        if hasattr(os, "waitid"):
+            # Not reaped: until `end` the number must not belong to another process.
+            found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if found is None:
+                return None
+            exited = found.si_code == os.CLD_EXITED
+            return found.si_status << 8 if exited else found.si_status & 0x7F
+        if self._status is None:  # on macOS Python has no waitid before 3.13
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._status = status if pid else None
+        return self._status
+
     def end(self) -> None:
         """End the process and what it started, and free what it held."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGSTOP)  # what forks without end leaves no time to look
         started = descendants(self.pid)
-        for end, pid in ((os.killpg, self.pid), *((os.kill, pid) for pid in (self.pid, *started))):
+        mine = [self.pid] if self._status is None else []
+        for end, pid in ((os.killpg, self.pid), *((os.kill, pid) for pid in (*mine, *started))):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 end(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+        for pid in mine:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
         for fd in self.pipes:
             os.close(fd)
         self.alive.remove(self)

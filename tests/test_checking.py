@@ -120,6 +120,14 @@ HOSTILE = {
 }
 
 
+@pytest.fixture(params=["with waitid", "without"])
+def waiting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for children as Python can on Linux, and as it can on macOS before 3.13."""
+    if request.param == "without":
+        monkeypatch.delattr(os, "waitid", raising=False)
+
+
+@pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize(("body", "expected"), HOSTILE.values(), ids=HOSTILE)
 def test_hostile_answer_costs_only_its_own_verdict(
     section: Section,
@@ -445,6 +453,7 @@ LEFT_BEHIND = {
 }
 
 
+@pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize(("body", "status"), LEFT_BEHIND.values(), ids=LEFT_BEHIND)
 def test_processes_left_behind_are_ended(
     section: Section, write_answer: Write, tmp_path: Path, body: str, status: str

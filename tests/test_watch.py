@@ -316,7 +316,8 @@ def test_child_that_dies_ahead_of_the_save_is_replaced(
     watcher.prepare()
     process = wait_until_warm(watcher)
     os.kill(process.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    while process.poll() is None:
+        time.sleep(0.01)
     write_answer("def double(x):\n    return 2 * x")
     assert statuses(watcher)["double"] == PASSED
     assert watcher._spare is not None
