@@ -4,7 +4,6 @@ import contextlib
 import functools
 import inspect
 import os
-import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from arena_lab import blame, cells, checks, importing, isolation, loading, memory, trial
+from arena_lab import blame, cells, checks, cores, importing, isolation, loading, memory, trial
 from arena_lab.answers import compiled, read_source
 from arena_lab.catalogue import Exercise, Section, make_importable
 from arena_lab.errors import LabError
@@ -430,8 +429,7 @@ def verdict_of(exercise: Exercise, status: str, tests: Sequence[TestVerdict] = (
 
 
 def _workers() -> int:
-    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(1, min(usable, 8))
+    return min(cores.usable(), 8)
 
 
 def _memory() -> int:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from arena_lab import hosts
+from arena_lab import cores, hosts
 from arena_lab.fetch import Unreachable, fetch
 from arena_lab.paths import STATE
 
@@ -275,7 +275,7 @@ def _cut_faces(path: Path) -> np.ndarray:
     faces = np.empty((file.metadata.num_rows, _FACE_SIDE, _FACE_SIDE, 3), np.uint8)
     n_done = 0
     with (
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(cores.usable()) as pool,
         tqdm(total=len(faces), unit="face", desc=f"cutting {path.stem}") as bar,
     ):
         for rows in file.iter_batches(512, columns=["image"]):

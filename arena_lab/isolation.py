@@ -94,10 +94,11 @@ def run_all(
 def one_thread() -> None:
     """Keep numpy and torch to one thread; call it before either is imported.
 
-    Children run side by side, a core each, and one hangs whose parent had a pool of threads.
+    Children run side by side, a core each, and one hangs whose parent had a pool of threads. So it
+    holds, too, where the learner's own programs are told to take more.
     """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+        os.environ[name] = "1"
 
 
 def _begin(enter: Callable[[], None], job: Job, _: Pipes) -> Job:

@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
-from arena_lab import catalogue, checking, report
-from arena_lab.checks import WrongAnswer
+from arena_lab import catalogue, isolation
+
+isolation.one_thread()
+
+from arena_lab import checking, report  # noqa: E402 (they import numpy)
+from arena_lab.checks import WrongAnswer  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

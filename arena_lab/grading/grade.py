@@ -1,7 +1,5 @@
 """`./inv grade`: collect, run what has not been run, keep each result at once, report."""
 
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from arena_lab import catalogue, classes
+from arena_lab import catalogue, classes, cores
 from arena_lab.catalogue import Section
 from arena_lab.errors import LabError
 from arena_lab.grading import cluster, report, submissions
@@ -108,7 +106,7 @@ class _Run:
             self._run(console, waiting, lambda: bar.advance(step))
 
     def _run(self, console: Console, waiting: Mapping[str, Submission], advance: Advance) -> None:
-        workers, scheduler = self._options.workers or _cores(), self._options.scheduler
+        workers, scheduler = self._options.workers or cores.usable(), self._options.scheduler
         orders = {key: self._order(each) for key, each in waiting.items()}
         said = ""
         for key, result in cluster.run_all(orders, workers=workers, scheduler=scheduler):
@@ -135,10 +133,6 @@ class _Run:
     def _key(self, submission: Submission) -> str:
         options = self._options
         return key_of(submission.section, submission.text, options.tests, options.memory)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def read_tests(path: Path) -> str:
