@@ -11,6 +11,11 @@ _FILES = (
     ("memory.max", "memory.events"),
     ("memory/memory.limit_in_bytes", "memory/memory.oom_control"),
 )
+# What is in use, and which part of it are files that can be read again.
+_USE = (
+    ("memory.current", "memory.stat", "inactive_file"),
+    ("memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+)
 # Version 1 writes "no limit" as the most that fits.
 _NO_LIMIT = 1 << 50
 
@@ -29,7 +34,8 @@ def available() -> int:
     import psutil
 
     free: int = psutil.virtual_memory().available
-    return min(free, limit() or free)
+    most = limit()
+    return free if most is None else min(free, max(0, most - _used()))
 
 
 def kills() -> int:
@@ -49,6 +55,15 @@ def story(what: str) -> str:
         f" {most / 2**30:.1f} GB.\nAsk for less (a smaller batch, fewer open notebooks), or give it"
         " more on the host:\na line ARENA_LAB_MEMORY=12g in .env, then ./inv up."
     )
+
+
+def _used() -> int:
+    for file, stat, label in _USE:
+        text = _read(_CGROUP / file)
+        if text.isdecimal():
+            again = re.search(rf"^{label} (\d+)$", _read(_CGROUP / stat), re.M)
+            return int(text) - (int(again[1]) if again else 0)
+    return 0
 
 
 def _read(path: Path) -> str:

@@ -155,6 +155,7 @@ def _live(take_job: Callable[[Pipes], Job], pipes: Pipes, not_mine: Iterable[int
             os.close(fd)
         os.setsid()
         _tie_to_parent()
+        be_killed_first()
         null = os.open(os.devnull, os.O_RDWR)
         for fd in range(3):
             os.dup2(null, fd)
@@ -186,6 +187,13 @@ def _tie_to_parent() -> None:
     if sys.platform == "linux":
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def be_killed_first() -> None:
+    """Offer this process to the kernel where memory runs out, rather than a notebook's kernel."""
+    # A checker's child may not write there, and has it from its parent.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
 
 
 def _wait_for_orders(warm_up: Callable[[], object], pipes: Pipes) -> Job:

@@ -23,6 +23,7 @@ from types import FrameType
 from typing import IO, Any
 
 from arena_lab.checks import WrongAnswer
+from arena_lab.processes import be_killed_first
 
 _COLLECTIVES = (
     "broadcast", "reduce", "all_reduce", "gather", "all_gather", "scatter", "reduce_scatter",
@@ -198,6 +199,7 @@ def live(
     global _reporter
     _reporter = reporter = Reporter(connection)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    be_killed_first()
     # Line by line: what several ranks print at once must not be mixed within a line.
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(line_buffering=True, write_through=False)  # type: ignore[union-attr]

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -158,6 +159,16 @@ def test_what_stands_behind_an_endless_test_is_not_waited_for() -> None:
         (1, "timeout"),
         (2, "skipped"),
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can be told")
+def test_kernel_ends_a_test_before_anything_else_where_memory_runs_out() -> None:
+    read = Path("/proc/self/oom_score_adj").read_text
+    before = read()
+    ((_, _, outcome),) = isolation.run_all(
+        [("job", [isolation.Step(read, 5)])], workers=1, memory=1 << 30
+    )
+    assert (outcome.result, read()) == ("1000\n", before)
 
 
 def test_flood_of_output_is_cut(section: Section, write_answer: Write) -> None:

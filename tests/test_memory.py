@@ -21,12 +21,17 @@ def version_2(cgroup: Path, limit: str) -> None:
     (cgroup / "memory.max").write_text(f"{limit}\n")
     events = "low 0\nhigh 0\nmax 917\noom 2\noom_kill 2\noom_group_kill 0\n"
     (cgroup / "memory.events").write_text(events)
+    (cgroup / "memory.current").write_text("7340032\n")
+    (cgroup / "memory.stat").write_text("anon 4194304\nfile 2097152\ninactive_file 1048576\n")
 
 
 def version_1(cgroup: Path, limit: str) -> None:
     (cgroup / "memory" / "memory.limit_in_bytes").write_text(f"{limit}\n")
     control = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"
     (cgroup / "memory" / "memory.oom_control").write_text(control)
+    (cgroup / "memory" / "memory.usage_in_bytes").write_text("7340032\n")
+    stat = "cache 2097152\ninactive_file 12\ntotal_inactive_file 1048576\n"
+    (cgroup / "memory" / "memory.stat").write_text(stat)
 
 
 def test_version_2_of_control_groups_is_read(cgroup: Path) -> None:
@@ -54,9 +59,21 @@ def test_machine_without_control_groups_has_no_limit(cgroup: Path) -> None:
     assert (memory.limit(), memory.kills()) == (None, 0)
 
 
-def test_container_cannot_have_more_left_than_its_limit(cgroup: Path) -> None:
-    version_2(cgroup, "1048576")
-    assert memory.available() == 1 << 20
+@pytest.mark.parametrize("write", [version_2, version_1], ids=["version 2", "version 1"])
+def test_container_has_left_what_its_processes_do_not_hold(cgroup: Path, write) -> None:
+    write(cgroup, str(8 << 20))  # of 7 in use one is of files that can be read again
+    assert memory.available() == 2 << 20
+
+
+def test_full_container_has_nothing_left(cgroup: Path) -> None:
+    version_2(cgroup, str(4 << 20))
+    assert memory.available() == 0
+
+
+def test_container_whose_use_is_not_told_has_its_limit_left(cgroup: Path) -> None:
+    version_2(cgroup, str(8 << 20))
+    (cgroup / "memory.current").unlink()
+    assert memory.available() == 8 << 20
 
 
 def test_story_names_the_limit_and_what_raises_it(cgroup: Path) -> None:

@@ -185,9 +185,3 @@ def limit(*, processes: int, file_size: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
-
-
-def be_killed_first() -> None:
-    """Offer this process to the kernel where memory runs out, rather than anything else."""
-    if sys.platform == "linux":
-        Path("/proc/self/oom_score_adj").write_text("1000")

@@ -329,7 +329,7 @@ def _be_shut_in(cell: Cell, then: Callable[[], None]) -> None:
     try:
         os.setsid()
         kernel.end_with_parent()
-        kernel.be_killed_first()
+        processes.be_killed_first()
         if cell.way == NAMESPACES:
             kernel.unshare(
                 kernel.CLONE_NEWPID
