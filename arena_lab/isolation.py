@@ -10,6 +10,7 @@ import json
 import os
 import selectors
 import time
+import webbrowser
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,6 +100,21 @@ def one_thread() -> None:
     """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+
+
+def no_windows() -> None:
+    """Let figures that an answer shows open no window: they would for each test, on each save.
+
+    Call it before plotly and matplotlib are imported.
+    """
+    os.environ["MPLBACKEND"] = "Agg"
+    # Without a browser plotly shows nothing; all that it writes instead takes seconds.
+    os.environ.pop("PLOTLY_RENDERER", None)
+    webbrowser.get = _no_browser
+
+
+def _no_browser(using: str | None = None) -> webbrowser.BaseBrowser:
+    raise webbrowser.Error("a test opens no browser")
 
 
 def _begin(enter: Callable[[], None], job: Job, _: Pipes) -> Job:

@@ -91,6 +91,27 @@ def test_optional_exercises_are_not_needed(lab: Lab, write_answer: Callable[...,
     assert lab.invoke("test", "--section", "9.1").returncode == 0
 
 
+@pytest.mark.parametrize("renderer", ["", "json"])
+def test_figures_that_an_answer_shows_open_no_browser(
+    lab: Lab, write_answer: Callable[..., None], tmp_path: Path, renderer: str
+) -> None:
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(f"#!/bin/sh\necho $1 >> {opened}\ncurl -s $1 > {os.devnull}\n")
+    browser.chmod(0o755)
+    show = "import plotly.graph_objects as go\n\ngo.Figure().show()"
+    write_answer(f"{show}\n\ndef double(x):\n    go.Figure().show()\n    return x + x")
+    file = tmp_path / "verdicts.json"
+    lab.invoke(
+        *("test", "--section", "9.1", "--json", str(file)),
+        **{"BROWSER": f"{browser} %s", "PLOTLY_RENDERER": renderer, "MPLBACKEND": "TkAgg"},
+    )
+    assert not opened.exists()
+    (double, *_) = json.loads(file.read_text())["exercises"]
+    assert double["status"] == "passed"
+    (test,) = double["tests"]
+    assert (test["left_out"], test["printed"]) == ([], "")
+
+
 def test_first_failure_is_explained(lab: Lab, write_answer: Callable[..., None]) -> None:
     write_answer("def double(x):\n    return x * x")
     write_answer("def triple(x):\n    return x", "triple")
