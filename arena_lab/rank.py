@@ -147,13 +147,24 @@ def messages() -> list[Message]:
 class Request:
     """A message under way, as `isend` and `irecv` give it."""
 
-    def __init__(self, work: Any, number: int, reporter: Reporter) -> None:
+    def __init__(self, work: Any, number: int, reporter: Reporter, message: Message) -> None:
         self._work, self._number, self._reporter = work, number, reporter
+        self._message, self._is_over = message, False
 
     def wait(self, *args: Any, **kwargs: Any) -> Any:
-        """Wait until it has arrived."""
+        """Wait until it has arrived.
+
+        Raises:
+            WrongAnswer: It was waited for before; gloo would wait for ever.
+        """
+        if self._is_over:
+            raise WrongAnswer(
+                f"wait() was called twice for i{self._message}: the second one would wait for "
+                "another message, which never comes"
+            )
         self._reporter.tell("wait", self._number, place())
         result = self._work.wait(*args, **kwargs)
+        self._is_over = True
         self._reporter.tell("over", self._number)
         self._reporter.close(self._number)
         return result
@@ -290,8 +301,9 @@ def _watch_messages(reporter: Reporter) -> None:
             whom = more.get(f"group_{side}")
             whom = peer if whom is None else whom
             n_bytes = tensor.numel() * tensor.element_size()
-            number = reporter.post(Message(kind, whom, tag, n_bytes, tuple(tensor.shape), place()))
-            return Request(original(tensor, peer, group, tag, **more), number, reporter)
+            message = Message(kind, whom, tag, n_bytes, tuple(tensor.shape), place())
+            number = reporter.post(message)
+            return Request(original(tensor, peer, group, tag, **more), number, reporter, message)
 
         return post
 

@@ -251,7 +251,8 @@ def _listen(ranks: Sequence[_Rank], patience: float | None) -> None:
     while not all(rank.state == "has finished" for rank in ranks):
         lines: dict[Any, _Rank] = {r.connection: r for r in ranks if not r.is_over}
         stuck = _are_stuck(ranks)
-        ready = wait(list(lines), _SETTLE_S if stuck else patience)
+        # Where all are over, and one has lost its connection, nobody is left to listen to.
+        ready = wait(list(lines), _SETTLE_S if stuck else patience) if lines else []
         for line in ready:
             if isinstance(line, Connection):
                 lines[line].take(ranks)

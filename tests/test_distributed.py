@@ -207,6 +207,37 @@ def test_a_request_that_nobody_waits_for_is_a_mistake() -> None:
     assert "irecv(src=0) was posted and never waited for" in failure(work).sentence
 
 
+@pytest.mark.parametrize("patience", [None, 5.0])
+def test_a_rank_that_leaves_the_group_too_early_ends_all(patience: float | None) -> None:
+    def work(rank: int, world_size: int) -> None:
+        if rank == 0:
+            dist.destroy_process_group()
+        else:
+            dist.recv(torch.zeros(1), 0)
+
+    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it hangs"))
+    signal.alarm(30)
+    with pytest.raises(RuntimeError, match="by peer") as caught:
+        run(work, patience=patience)
+    signal.alarm(0)
+    assert caught.value.__notes__[-1] == "rank 0 has finished"
+    assert caught.traceback[-1].name == "work"
+
+
+@pytest.mark.parametrize("side", ["isend", "irecv"])
+def test_a_request_that_is_waited_for_twice_is_named(side: str) -> None:
+    def work(rank: int, world_size: int) -> None:
+        request = dist.isend(torch.zeros(1), 1) if rank == 0 else dist.irecv(torch.zeros(1), 0)
+        request.wait()
+        if (side == "isend") == (rank == 0):
+            request.wait()
+
+    sentence = failure(work, patience=60.0).sentence
+    assert sentence.startswith(
+        "wait() was called twice for i" + ("send(dst=1)" if side == "isend" else "recv(src=0)")
+    )
+
+
 def test_messages_of_one_step_are_not_taken_for_those_of_the_next() -> None:
     def work(rank: int, world_size: int) -> None:
         for step in ("one", "two"):
