@@ -11,10 +11,12 @@ import os
 import selectors
 import time
 import webbrowser
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arena_lab.errors import LabError
 from arena_lab.processes import Job, Pipes, Process, orphans_adopted, stack_text
 from arena_lab.processes import Spare as Spare
 from arena_lab.processes import Step as Step
@@ -62,8 +64,11 @@ def run_all(
         interrupted: Asked many times a second; once it says yes, the children are ended.
         enter: What each child does first, to give up what it must not have.
         spare: Takes the first job, if it is ready; then its functions must be ones to pickle.
+
+    Raises:
+        LabError: There is no room for a single child.
     """
-    waiting = ((key, steps) for key, steps in jobs if steps)
+    waiting = deque((key, steps, 0) for key, steps in jobs if steps)
     children: dict[Any, _Child] = {}
     with (
         orphans_adopted() as end_orphans,
@@ -71,11 +76,16 @@ def run_all(
         contextlib.ExitStack() as cleanup,
     ):
         cleanup.callback(lambda: [*map(_Child.kill, children.values())])
-        while True:
-            while len(children) < workers and (job := next(waiting, None)):
-                children[job[0]] = _Child(job[1], 0, memory, selector, enter, spare)
-            if not children:
-                return
+        while waiting or children:
+            while waiting and len(children) < workers:
+                key, steps, first = waiting[0]
+                try:
+                    children[key] = _Child(steps, first, memory, selector, enter, spare)
+                except OSError as error:
+                    if not children:
+                        raise _no_room(error) from None
+                    break  # the end of another one makes room
+                waiting.popleft()
             patience = min(child.deadline for child in children.values()) - time.monotonic()
             for event, _ in selector.select(min(max(patience, 0.0), 0.02)):
                 event.data()
@@ -88,8 +98,14 @@ def run_all(
                     del children[key]
                     end_orphans()
                     if child.next_step < len(child.steps):
-                        steps, first = child.steps, child.next_step
-                        children[key] = _Child(steps, first, memory, selector, enter)
+                        waiting.appendleft((key, child.steps, child.next_step))
+
+
+def _no_room(error: OSError) -> LabError:
+    return LabError(
+        f"there is no room for another process here ({error.strerror}): end notebooks or programs "
+        "that you do not need, then try again"
+    )
 
 
 def one_thread() -> None:

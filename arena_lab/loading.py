@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from arena_lab import isolation
+from arena_lab.telling import end_of_process
 from arena_lab.uses import Script
 
 _LINE = struct.Struct("q")
@@ -119,10 +120,10 @@ def how_it_ended(outcome: isolation.Outcome) -> str:
     if outcome.kind == "timeout":
         return "did not come to an end"
     if outcome.kind == "exit":
-        return f"ended the Python interpreter (exit code {outcome.code})"
-    name = signal.Signals(outcome.code).name
-    reason = ", most likely because the machine ran out of memory" if name == "SIGKILL" else ""
-    return f"crashed the Python interpreter ({name}){reason}"
+        return end_of_process(outcome.code)
+    killed = outcome.code == signal.SIGKILL
+    reason = ", most likely because the machine ran out of memory" if killed else ""
+    return end_of_process(-outcome.code) + reason
 
 
 def tracked(loading: Loading, child: int) -> dict[str, Any]:

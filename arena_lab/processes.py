@@ -49,7 +49,11 @@ class Job(NamedTuple):
 
 
 class Process:
-    """A forked process, with the parent's ends of its pipes."""
+    """A forked process, with the parent's ends of its pipes.
+
+    Raises:
+        OSError: There is no room for another process.
+    """
 
     pid: int
     pipes: Pipes
@@ -62,7 +66,12 @@ class Process:
         theirs = Pipes(report[1], output[1], stack[1], orders[0])
         sys.stdout.flush()
         sys.stderr.flush()
-        self.pid = os.fork()
+        try:
+            self.pid = os.fork()
+        except OSError:  # as many run as may
+            for fd in (*mine, *theirs):
+                os.close(fd)
+            raise
         if self.pid == 0:
             # It must not reach into the pipes of its siblings either.
             _live(take_job, theirs, [*mine, *(fd for p in self.alive for fd in p.pipes)])

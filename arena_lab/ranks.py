@@ -26,6 +26,7 @@ from arena_lab import fresh
 from arena_lab.checks import WrongAnswer
 from arena_lab.processes import stack_text
 from arena_lab.rank import Message, Place, live
+from arena_lab.telling import end_of_process, one_line
 
 # When all wait for what nobody has sent, a message that is on its way gets this long to show up.
 _SETTLE_S = 0.2
@@ -219,19 +220,13 @@ class _Rank:
         if self.state == "waits":
             return f"waits in {self.waits_for}" + (f", {self.waits_at}" if self.waits_at else "")
         if self.state == "raised":
-            return f"raised {type(self.error).__name__}: {self.error}".splitlines()[0]
+            return f"raised {one_line(self.error)}" if self.error else self.state
         if self.state == "died":
-            return self.death()
+            return end_of_process(self.exit_code)
         if self.state == "runs":
             lines = self.stands_at()
             return "still computes" + (f", {lines[0]}" if lines else "")
         return "has finished" if self.state == "has come to a step" else self.state
-
-    def death(self) -> str:
-        """Tell how its process ended."""
-        if self.exit_code < 0:
-            return f"crashed the Python interpreter ({signal.Signals(-self.exit_code).name})"
-        return f"ended the Python interpreter (exit code {self.exit_code})"
 
 
 def _own_lines(stack: str) -> list[str]:
@@ -277,7 +272,7 @@ def _are_stuck(ranks: Sequence[_Rank]) -> bool:
 def _raise_what_a_rank_raised(ranks: Sequence[_Rank], also_lost: bool) -> None:
     for rank in ranks:
         if rank.state == "died":
-            raise _failure(ranks, f"rank {rank.number} {rank.death()}")
+            raise _failure(ranks, f"rank {rank.number} {rank.story()}")
     if any(rank.state == "raised" for rank in ranks):
         _let_the_others_come_to_a_stop(ranks)
     for rank in ranks:

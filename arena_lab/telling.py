@@ -1,11 +1,14 @@
 """Tell an error in one line that a beginner can use."""
 
 import re
+import signal
 
 from arena_lab.answers import EndedProcess, TakesTooLong
+from arena_lab.values import shorten
 
 CALL = "in the call "  # begins the note that a check adds to an error
 _LUMP = 4  # letters; a longer name is a name
+_LONG = 400  # characters of a line
 _MEANINGS = {
     r"Boolean value of Tensor with more|truth value of an array with more": "`and`, `or`, `not` "
     "and `if` ask for a single truth value; for each element use &, | and ~, each comparison in "
@@ -27,7 +30,8 @@ def one_line(error: BaseException) -> str:
         return f"{name}: {_of_einops(text)}"
     meaning = next((said for what, said in _MEANINGS.items() if re.search(what, text)), "")
     first = text.partition("\n")[0]
-    return ": ".join(part for part in (name, first) if part) + (meaning and f" ({meaning})")
+    said = shorten(": ".join(part for part in (name, first) if part), _LONG)
+    return said + (meaning and f" ({meaning})")
 
 
 def sentence_of(name: str, error: BaseException) -> str:
@@ -39,6 +43,14 @@ def sentence_of(name: str, error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"{name} calls exit: an answer must return, not end the program"
     return f"{name} raised {one_line(error)}"
+
+
+def end_of_process(code: int) -> str:
+    """Say how a process ended by its exit code, which is negative for a signal."""
+    if code >= 0:
+        return f"ended the Python interpreter (exit code {code})"
+    names = {known.value: known.name for known in signal.Signals}  # not of every real-time signal
+    return f"crashed the Python interpreter ({names.get(-code, f'signal {-code}')})"
 
 
 def calls_in(error: BaseException) -> list[tuple[str, str]]:

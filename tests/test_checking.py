@@ -92,6 +92,9 @@ HOSTILE = {
     "100 GB of torch": ("import torch; return torch.ones(100 * 2**28)", "asked for more memory"),
     "exception": ("return x + 'a'", "raised UFuncTypeError"),
     "interrupt": ("raise KeyboardInterrupt", "raised KeyboardInterrupt"),
+    "message of megabytes": ("raise ValueError('x' * 11 * 2**20)", "raised ValueError: xxx"),
+    "name of megabytes": ("raise type('E' * 11 * 2**20, (Exception,), {})", "raised EEE"),
+    "real-time signal": ("import os; os.kill(os.getpid(), 40)", "(signal 40)"),
     "nothing": ("x * 2", "the result is None"),
     "in place": ("x *= 2; return x", "changed its argument x in place"),
     "closed pipes": ("import os; os.closerange(0, 100)", "ended the Python interpreter"),
@@ -143,6 +146,7 @@ def test_hostile_answer_costs_only_its_own_verdict(
     found = verdicts(section)
     assert found["double"].status == FAILED
     assert expected in message(found["double"])
+    assert len(message(found["double"])) < 1000
     assert found["triple"].status == PASSED
 
 
@@ -169,6 +173,46 @@ def test_kernel_ends_a_test_before_anything_else_where_memory_runs_out() -> None
         [("job", [isolation.Step(read, 5)])], workers=1, memory=1 << 30
     )
     assert (outcome.result, read()) == ("1000\n", before)
+
+
+def short_of_processes(monkeypatch: pytest.MonkeyPatch, *forks: bool) -> None:
+    """Let each fork of this process succeed or fail; those after the last do as the last."""
+    real, me, coming = os.fork, os.getpid(), list(forks)
+
+    def fork() -> int:
+        if os.getpid() == me and not (coming.pop(0) if coming[1:] else coming[0]):
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return real()
+
+    monkeypatch.setattr(os, "fork", fork)
+
+
+def test_lack_of_processes_is_waited_for(
+    section: Section, write_answer: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_answer("def double(x):\n    import time; time.sleep(0.2); return 2 * x")
+    write_answer("def halve(x):\n    import os; os._exit(0)", "halve")
+    write_answer("def half_of_double(x):\n    return +x", "half_of_double")
+    write_answer("def triple(x):\n    return x * 3", "triple")
+    short_of_processes(monkeypatch, True, False, False, True, False, True, False, True)
+    open_files = os.listdir("/dev/fd")
+    found = verdicts(section)
+    assert [found[name].status for name in ("double", "halve", "triple")] == [
+        PASSED,
+        FAILED,
+        PASSED,
+    ]
+    assert [test.status for test in found["halve"].tests] == [FAILED, PASSED]
+    assert os.listdir("/dev/fd") == open_files
+
+
+def test_machine_without_room_for_a_process_is_told(
+    section: Section, write_answer: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_answer("def double(x):\n    return 2 * x")
+    short_of_processes(monkeypatch, False)
+    with pytest.raises(LabError, match="no room for another process"):
+        verdicts(section)
 
 
 def test_flood_of_output_is_cut(section: Section, write_answer: Write) -> None:

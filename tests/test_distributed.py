@@ -187,6 +187,23 @@ def test_lines_are_told_in_any_folder(tmp_path: Path) -> None:
     assert dict(error.details)["rank 1"] == "still computes, line 2, in 双: while rank: pass"
 
 
+def test_a_rank_that_is_ended_by_a_real_time_signal_is_named() -> None:
+    def work(rank: int, world_size: int) -> None:
+        os.kill(os.getpid(), 40)
+
+    assert "crashed the Python interpreter (signal 40)" in failure(work).sentence
+
+
+def test_stories_of_ranks_are_short() -> None:
+    def work(rank: int, world_size: int) -> None:
+        raise ValueError("x" * 10**6)
+
+    with pytest.raises(ValueError, match="xxx") as caught:
+        run(work)
+    assert "raised ValueError: xxx" in caught.value.__notes__[-1]
+    assert len(caught.value.__notes__[-1]) < 1000
+
+
 def test_an_endless_loop_is_ended_and_its_line_told() -> None:
     def work(rank: int, world_size: int) -> None:
         while rank == 1:
