@@ -43,7 +43,8 @@ def is_tensor(value: Any) -> bool:
 def type_name(value: Any) -> str:
     """Name a value's type as a learner writes it."""
     kind = type(value)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    prefix = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return shorten(prefix + kind.__name__)
 
 
 def describe(value: Any, at: tuple[int, ...] | None = None) -> str:

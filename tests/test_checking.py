@@ -94,6 +94,7 @@ HOSTILE = {
     "interrupt": ("raise KeyboardInterrupt", "raised KeyboardInterrupt"),
     "message of megabytes": ("raise ValueError('x' * 11 * 2**20)", "raised ValueError: xxx"),
     "name of megabytes": ("raise type('E' * 11 * 2**20, (Exception,), {})", "raised EEE"),
+    "type of megabytes": ("return type('E' * 11 * 2**20, (), {})()", "EEE"),
     "real-time signal": ("import os; os.kill(os.getpid(), 40)", "(signal 40)"),
     "nothing": ("x * 2", "the result is None"),
     "in place": ("x *= 2; return x", "changed its argument x in place"),
