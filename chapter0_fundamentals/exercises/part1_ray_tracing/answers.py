@@ -527,7 +527,8 @@ def raytrace_mesh_shared_origin(
     """Find the depth of the mesh along rays from one point by one matrix product.
 
     Rays with different origins are handed to `raytrace_mesh_moller_trumbore`.
-    A triangle whose plane goes through the origin is not hit.
+    A triangle whose plane goes through the origin is not hit. No ray slips through an
+    edge that two triangles share.
     """
     raise NotImplementedError()
 

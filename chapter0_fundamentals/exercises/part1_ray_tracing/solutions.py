@@ -532,7 +532,8 @@ def raytrace_mesh_shared_origin(
     """Find the depth of the mesh along rays from one point by one matrix product.
 
     Rays with different origins are handed to `raytrace_mesh_moller_trumbore`.
-    A triangle whose plane goes through the origin is not hit.
+    A triangle whose plane goes through the origin is not hit. No ray slips through an
+    edge that two triangles share.
     """
     ### BEGIN SOLUTION
     origin = rays[:1, 0]
@@ -543,7 +544,8 @@ def raytrace_mesh_shared_origin(
     distance = einops.einsum(A, normal, "triangles xyz, triangles xyz -> triangles")
     # Turn each triangle around that shows its back: then all three volumes are positive inside.
     side = torch.where(distance < 0, -1.0, 1.0)[:, None]
-    volumes = [side * torch.linalg.cross(p, q) for p, q in ((B, C), (C, A), (A, B))]
+    # Not torch.linalg.cross: it may round B x A to something else than -(A x B).
+    volumes = [side * torch.stack(cross(p.T, q.T), dim=1) for p, q in ((B, C), (C, A), (A, B))]
     nearness = torch.where(distance[:, None] == 0, 0.0, normal / distance[:, None])
     weights = einops.rearrange([*volumes, nearness], "four triangles xyz -> xyz (four triangles)")
 

@@ -245,7 +245,7 @@ def raytrace_mesh_shared_origin(rays, triangles):
         return raytrace_mesh_moller_trumbore(rays, triangles)
     D = rays[:, 1]
     A, B, C = (triangles - rays[0, 0]).unbind(1)
-    walls = [D @ torch.linalg.cross(p, q).T for p, q in ((A, B), (B, C), (C, A))]
+    walls = [D @ torch.stack(cross(p.T, q.T)) for p, q in ((A, B), (B, C), (C, A))]
     normal = torch.linalg.cross(B - A, C - A)
     k = (normal * A).sum(1)
     inside = torch.stack([wall * k.sign() >= 0 for wall in walls]).all(0) & (k != 0)

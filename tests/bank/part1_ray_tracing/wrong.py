@@ -43,15 +43,22 @@ def light_up(rays, triangles, light, ambient, change=lambda lit: lit.clamp(min=0
 solutions_cases = hit_cases
 
 
+def fused_cross(p, q):
+    """Do what torch.linalg.cross does where the processor can: the second products are rounded,
+    and the first ones are not."""
+    first = p.double().roll(-1, 1) * q.double().roll(1, 1)
+    return (first - p.roll(1, 1) * q.roll(-1, 1)).float()
+
+
 def by_walls(rays, triangles, both_sides=True, nearest=lambda n: n.amax(1), behind=False,
-             edge=0.0, edge_on=False):
+             edge=0.0, edge_on=False, cross=lambda p, q: torch.stack(cross(p.T, q.T), dim=1)):
     """Trace by one matrix product; each step of it may be another one."""
     A, B, C = (triangles - rays[0, 0]).unbind(1)
     normal = torch.linalg.cross(B - A, C - A)
     k = (A * normal).sum(1, keepdim=True)
     side = torch.where((k < 0) & both_sides, -1.0, 1.0)
     D = rays[:, 1]
-    walls = [side * torch.linalg.cross(p, q) for p, q in ((A, B), (B, C), (C, A))]
+    walls = [side * cross(p, q) for p, q in ((A, B), (B, C), (C, A))]
     volumes = torch.stack([D @ wall.T for wall in walls])
     one_over_s = D @ (normal / k if edge_on else torch.where(k == 0, 0.0, normal / k)).T
     hit = (volumes >= edge).all(0) | behind & (volumes <= 0).all(0)
@@ -797,6 +804,12 @@ def raytrace_mesh_shared_origin(rays, triangles):
     if not (rays[:, 0] == rays[0, 0]).all():
         return raytrace_mesh_moller_trumbore(rays, triangles)
     return by_walls(rays, triangles, edge=1e-6)
+
+# %% torch.linalg.cross may round a × b
+def raytrace_mesh_shared_origin(rays, triangles):
+    if not (rays[:, 0] == rays[0, 0]).all():
+        return raytrace_mesh_moller_trumbore(rays, triangles)
+    return by_walls(rays, triangles, cross=fused_cross)
 
 # %% a triangle with k = 0 must not bring nan
 def raytrace_mesh_shared_origin(rays, triangles):
