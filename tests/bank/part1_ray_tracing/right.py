@@ -36,6 +36,13 @@ def make_rays_1d(num_pixels, y_limit):
     rays[:, 1, :2] = np.stack([np.ones(num_pixels), np.linspace(-y_limit, y_limit, num_pixels)], 1)
     return torch.from_numpy(rays)
 
+# %% a formula
+def make_rays_1d(num_pixels, y_limit):
+    rays = torch.zeros(num_pixels, 2, 3)
+    rays[:, 1, 0] = 1
+    rays[:, 1, 1] = -y_limit + 2 * y_limit * torch.arange(num_pixels) / (num_pixels - 1)
+    return rays
+
 # %% stacked
 def make_rays_1d(num_pixels, y_limit):
     y = torch.linspace(-y_limit, y_limit, num_pixels)
@@ -94,6 +101,14 @@ def make_rays_2d(num_pixels_y, num_pixels_z, y_limit, z_limit):
     )
     directions = torch.stack([torch.ones_like(y), y, z], dim=-1).reshape(-1, 3)
     return torch.stack([torch.zeros_like(directions), directions], dim=1)
+
+# %% a formula
+def make_rays_2d(num_pixels_y, num_pixels_z, y_limit, z_limit):
+    rays = torch.zeros(num_pixels_y, num_pixels_z, 2, 3)
+    rays[:, :, 1, 0] = 1
+    rays[:, :, 1, 1] += y_limit * (2 * torch.arange(num_pixels_y) / (num_pixels_y - 1) - 1)[:, None]
+    rays[:, :, 1, 2] += z_limit * (2 * torch.arange(num_pixels_z) / (num_pixels_z - 1) - 1)
+    return rays.flatten(0, 1)
 
 # %% two loops
 def make_rays_2d(num_pixels_y, num_pixels_z, y_limit, z_limit):

@@ -170,7 +170,13 @@ def intersect_ray_1d(ray, segment):
     u, v = torch.linalg.solve(matrix, L1 - O)
     return bool(0 <= u <= 1 and 0 <= v <= 1)
 
-# %% singular matrix
+# %% singular though nothing is parallel here: are its columns D and L1 - L2?
+def intersect_ray_1d(ray, segment):
+    (O, D), (L1, L2) = ray[:, :2], segment[:, :2]
+    u, v = torch.linalg.solve(torch.stack([D - O, L1 - L2], dim=1), L1 - O)
+    return bool(u >= 0 and 0 <= v <= 1)
+
+# %% gave up on a singular matrix: a ray that is parallel is not met
 def intersect_ray_1d(ray, segment):
     (O, D), (L1, L2) = ray[:, :2], segment[:, :2]
     u, v = torch.linalg.solve(torch.stack([D, L1 - L2], dim=1), L1 - O)
@@ -238,7 +244,14 @@ def intersect_rays_1d(rays, segments):
     u, v, singular = systems(rays, segments)
     return (((u >= 0) & (v >= 0) & (v <= 1)) | singular).any(dim=1)
 
-# %% singular
+# %% singular though nothing is parallel here: are its columns D and L1 - L2?
+def intersect_rays_1d(rays, segments):
+    O, D = rays[:, None, :, :2].expand(-1, len(segments), -1, -1).unbind(2)
+    L1, L2 = segments[None, :, :, :2].expand(len(rays), -1, -1, -1).unbind(2)
+    u, v = torch.linalg.solve(torch.stack([D, D], dim=-1), L1 - O).unbind(-1)
+    return ((u >= 0) & (v >= 0) & (v <= 1)).any(1)
+
+# %% gave up on a singular matrix: a ray that is parallel is not met
 def intersect_rays_1d(rays, segments):
     O, D = rays[:, None, :, :2].expand(-1, len(segments), -1, -1).unbind(2)
     L1, L2 = segments[None, :, :, :2].expand(len(rays), -1, -1, -1).unbind(2)
@@ -385,7 +398,12 @@ def triangle_ray_intersects(A, B, C, O, D):
     u, v, s = torch.linalg.solve(matrix, O - A)
     return bool(s >= 0 and u >= 0 and v >= 0 and u + v <= 1)
 
-# %% gave up on a singular matrix
+# %% singular though nothing is parallel here: are its columns -D, B - A and C - A?
+def triangle_ray_intersects(A, B, C, O, D):
+    s, u, v = torch.linalg.solve(torch.stack([-D, B - A, B - A], dim=1), O - A)
+    return bool(s >= 0 and u >= 0 and v >= 0 and u + v <= 1)
+
+# %% gave up on a singular matrix: a ray that is parallel is not met
 def triangle_ray_intersects(A, B, C, O, D):
     s, u, v = torch.linalg.solve(torch.stack([-D, B - A, C - A], dim=1), O - A)
     return bool(s >= 0 and u >= 0 and v >= 0 and u + v <= 1)
@@ -433,7 +451,14 @@ def raytrace_triangle(rays, triangle):
     s, u, v, regular = (part[:, 0] for part in solve(rays, triangle[None]))
     return (s >= 0) & (u > 0) & (v > 0) & (u + v < 1) & regular
 
-# %% gave up on a singular matrix
+# %% singular though nothing is parallel here: are its columns -D, B - A and C - A?
+def raytrace_triangle(rays, triangle):
+    O, D = rays.unbind(1)
+    A, B, C = triangle.expand(len(rays), -1, -1).unbind(1)
+    s, u, v = torch.linalg.solve(torch.stack([-D, B - A, B - A], dim=-1), O - A).unbind(-1)
+    return (s >= 0) & (u >= 0) & (v >= 0) & (u + v <= 1)
+
+# %% gave up on a singular matrix: a ray that is parallel is not met
 def raytrace_triangle(rays, triangle):
     O, D = rays.unbind(1)
     A, B, C = triangle.expand(len(rays), -1, -1).unbind(1)
