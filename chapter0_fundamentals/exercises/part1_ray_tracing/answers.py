@@ -378,6 +378,7 @@ def raytrace_mesh_gpu(
 # %%
 if MAIN:
     tests.test_raytrace_mesh_gpu(raytrace_mesh_gpu)
+    tests.test_raytrace_mesh_gpu_there_and_back(raytrace_mesh_gpu)
 
 # %%
 if MAIN:
@@ -417,6 +418,7 @@ if MAIN:
     tests.test_raytrace_mesh_lambert(raytrace_mesh_lambert)
     tests.test_raytrace_mesh_lambert_one_ray(raytrace_mesh_lambert)
     tests.test_raytrace_mesh_lambert_order_of_corners(raytrace_mesh_lambert)
+    tests.test_raytrace_mesh_lambert_there_and_back(raytrace_mesh_lambert)
 
 # %%
 if MAIN:

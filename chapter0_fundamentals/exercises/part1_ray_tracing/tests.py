@@ -7,9 +7,11 @@ made on purpose: what they would give is what a wrong answer is compared with.
 import contextlib
 import math
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import numpy as np
 import torch
+from torch.overrides import TorchFunctionMode
 
 from arena_lab.checks import Call, WrongAnswer, call, checks, expect, fail, require
 
@@ -800,6 +802,73 @@ def misses_gpu(error):
     return not torch.cuda.is_available() and ("NVIDIA" in text or "CUDA" in text)
 
 
+class Sent(torch.Tensor):
+    """What would lie on a GPU."""
+
+
+class PretendedGpu(TorchFunctionMode):
+    """Let a machine seem to have a GPU, and note what is sent there; it stays where it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.n_moved = 0
+
+    def __enter__(self):
+        self.patches = contextlib.ExitStack()
+        for name, value in (("is_available", True), ("device_count", 1)):
+            self.patches.enter_context(patch.object(torch.cuda, name, lambda value=value: value))
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        self.patches.close()
+        return super().__exit__(*error)
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        place = self.place(func, args, kwargs)
+        if place is None:
+            return func(*args, **kwargs)
+        if func in (torch.Tensor.to, torch.Tensor.cuda, torch.Tensor.cpu):
+            self.n_moved += func is not torch.Tensor.cpu and not isinstance(args[0], Sent)
+            value = args[0].clone()
+        else:  # made there
+            value = func(*args, **kwargs | {"device": "cpu"})
+        with torch._C.DisableTorchFunctionSubclass():
+            return value.as_subclass(Sent if place == "cuda" else torch.Tensor)
+
+    @staticmethod
+    def place(func, args, kwargs):
+        """Tell the type of the device that a function of torch's is asked for, or None."""
+        if func in (torch.Tensor.cuda, torch.Tensor.cpu):
+            return func.__name__
+        is_move = func is torch.Tensor.to
+        named = (*args[1:], *kwargs.values()) if is_move else (kwargs.get("device"),)
+        places = [torch.device(value) for value in named if isinstance(value, str | torch.device)]
+        return places[0].type if places else None
+
+
+def check_moves(function, *args):
+    """Check that all tensors are sent to a GPU, if there is one, and the result is brought back."""
+    name = function.__name__
+    try:
+        with PretendedGpu() as gpu:
+            value = function(*args)
+    except (RuntimeError, AssertionError) as error:
+        if misses_gpu(error):  # it does more with a GPU than can be pretended
+            return
+        raise
+    require(gpu.n_moved > 0, f"{name}: nothing is sent to the GPU where there is one: .to(device)")
+    require(
+        gpu.n_moved > 1,
+        f"{name}: only one of its tensors is sent to the GPU, and tensors from both places do not "
+        "mix",
+    )
+    require(
+        not isinstance(value, Sent),
+        f"{name}: where there is a GPU, the result stays there: bring the result back to the CPU",
+    )
+
+
 def trace_checks(function, rays, triangles, more=None):
     """Compare depths; `more` mistakes stand in for those of the linear system."""
     with np.errstate(invalid="ignore"):
@@ -937,6 +1006,11 @@ def test_raytrace_mesh_gpu(raytrace_mesh_gpu):
     require(rays.device.type == "cpu", "raytrace_mesh_gpu: the rays themselves must stay in place")
 
 
+@checks("raytrace_mesh_gpu")
+def test_raytrace_mesh_gpu_there_and_back(raytrace_mesh_gpu):
+    check_moves(raytrace_mesh_gpu, aimed(TARGETS, origin=(-1, 0, 0)), MESH)
+
+
 # --- Light, and a test of your own ------------------------------------------------------------
 
 LIGHT = floats([0.6, -0.8, 0.0])
@@ -1031,6 +1105,11 @@ def test_raytrace_mesh_lambert_order_of_corners(raytrace_mesh_lambert):
     # Corners the other way round turn the normal over; the picture must stay as it is.
     lambert_checks(raytrace_mesh_lambert, aimed(LOOKS), ROOM.flip(1), LIGHT, 0.25)
     lambert_checks(raytrace_mesh_lambert, *scattered(30, 20, seed=2), -2 * LIGHT, 0.0)
+
+
+@checks("raytrace_mesh_lambert")
+def test_raytrace_mesh_lambert_there_and_back(raytrace_mesh_lambert):
+    check_moves(raytrace_mesh_lambert, aimed(LOOKS), ROOM, LIGHT, 0.25)
 
 
 def implementations():

@@ -190,17 +190,38 @@ def raytrace_mesh_gpu(rays, triangles):
         depths = raytrace_mesh(rays.to(device), triangles.to(device))
     return depths.to("cpu")
 
+# %% the device is found once
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def raytrace_mesh_gpu(rays, triangles):
+    return raytrace_mesh(rays.to(DEVICE), triangles.to(DEVICE)).to(rays.device)
+
+# %% an attempt
+def raytrace_mesh_gpu(rays, triangles):
+    try:
+        rays, triangles = (part.to(device="cuda", dtype=torch.float32) for part in (rays, triangles))
+    except (RuntimeError, AssertionError):
+        pass
+    return raytrace_mesh(rays, triangles).cpu()
+
 # %% normals of the hits only
 def raytrace_mesh_lambert(rays, triangles, light, ambient_intensity, device="cuda"):
+    if "cuda" in device and not torch.cuda.is_available():
+        device = "cpu"
+    rays, triangles, light = rays.to(device), triangles.to(device), light.to(device)
     s, nearest = nearest_by_cramer(rays, triangles)
     A, B, C = triangles[nearest].unbind(1)
     n = torch.linalg.cross(B - A, C - A)
     n = n / n.norm(dim=1, keepdim=True).clamp(min=1e-12)
     n = -n * torch.sign((n * rays[:, 1]).sum(1, keepdim=True))
-    return (ambient_intensity + torch.relu(-n @ light)) * s.isfinite()
+    return ((ambient_intensity + torch.relu(-n @ light)) * s.isfinite()).cpu()
 
 # %% a loop over the rays
 def raytrace_mesh_lambert(rays, triangles, light, ambient_intensity, device="cuda"):
+    if not torch.cuda.is_available():
+        device = "cpu"
+    rays, triangles, light = (part.to(device) for part in (rays, triangles, light))
     brightness = []
     for ray, s, i in zip(rays, *nearest_by_cramer(rays, triangles)):
         if s == float("inf"):

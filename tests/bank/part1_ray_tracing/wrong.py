@@ -619,10 +619,33 @@ def raytrace_mesh_gpu(rays, triangles):
     device = "cuda" if torch.cuda.is_available else "cpu"
     return raytrace_mesh(rays.to(device), triangles.to(device)).cpu()
 
+# %% nothing is sent to the GPU
+def raytrace_mesh_gpu(rays, triangles):
+    return raytrace_mesh(rays, triangles)
+
+# %% bring the result back to the CPU
+def raytrace_mesh_gpu(rays, triangles):
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return raytrace_mesh(rays.to(device), triangles.to(device))
+
+# %% only one of its tensors is sent to the GPU
+def raytrace_mesh_gpu(rays, triangles):
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return raytrace_mesh(rays.to(device), triangles).cpu()
+
 # %% numpy
 def raytrace_mesh_gpu(rays, triangles):
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return raytrace_mesh(rays.to(device), triangles.to(device)).cpu().numpy()
+
+# %% nothing is sent to the GPU
+def raytrace_mesh_lambert(rays, triangles, light, ambient_intensity, device="cuda"):
+    return light_up(rays, triangles, light, ambient_intensity)
+
+# %% bring the result back to the CPU
+def raytrace_mesh_lambert(rays, triangles, light, ambient_intensity, device="cuda"):
+    device = device if torch.cuda.is_available() else "cpu"
+    return light_up(rays.to(device), triangles.to(device), light.to(device), ambient_intensity)
 
 # %% -n·light
 def raytrace_mesh_lambert(rays, triangles, light, ambient_intensity, device="cuda"):
