@@ -302,6 +302,13 @@ class Flatten(Flatten):
         shape = input.shape
         return input.reshape(*shape[: self.start_dim], -1, *shape[self.end_dim + 1 :])
 
+# %% the joined axis has the wrong length: start_dim to end_dim, both included
+class Flatten(Flatten):
+    def forward(self, input):
+        start, end = self.start_dim % input.ndim, self.end_dim % input.ndim
+        shape = input.shape
+        return input.reshape(*shape[:start], math.prod(shape[start:end]), *shape[end + 1 :])
+
 # %% start_dim is not used
 class Flatten(Flatten):
     def forward(self, input):
@@ -389,6 +396,11 @@ class SimpleMLP(SimpleMLP):
 class SimpleMLP(SimpleMLP):
     def forward(self, x):
         return self.linear2(self.relu(self.linear1(x)))
+
+# %% the first linear layer that runs does not take 784 numbers
+class SimpleMLP(SimpleMLP):
+    def forward(self, x):
+        return self.linear1(self.relu(self.linear2(self.flatten(x))))
 
 # %% the whole batch is flattened into one row
 class SimpleMLP(SimpleMLP):
