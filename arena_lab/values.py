@@ -107,7 +107,7 @@ def brief(value: Any) -> str:
     """Show an argument in the text of a call: its numbers if few, else its shape."""
     array = as_array(value)
     if array is not None and array.ndim > 0:
-        if _is_small(array):
+        if array.size and _is_small(array):
             return _digits(array)
         return f"<{'tensor' if is_tensor(value) else 'array'} of shape {tuple(array.shape)}>"
     if isinstance(value, list | tuple):

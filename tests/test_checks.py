@@ -189,6 +189,7 @@ def test_long_call_has_a_line_for_each_argument() -> None:
 
 def test_large_arguments_are_shown_by_shape() -> None:
     assert call(np.sum, np.ones((4, 7))).text == "sum(<array of shape (4, 7)>)"
+    assert call(np.sum, np.ones((0, 3))).text == "sum(<array of shape (0, 3)>)"
 
 
 @pytest.mark.parametrize("spoil", [lambda x: x.sort(), lambda x: x.__iadd__(1)])

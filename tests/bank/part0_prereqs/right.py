@@ -384,3 +384,27 @@ def batched_softmax(matrix):
     x = matrix.clone().requires_grad_()
     torch.logsumexp(x, 1).sum().backward()
     return x.grad
+
+# %% a list of rows
+def normalize_rows(matrix):
+    return torch.tensor([[x / (row @ row).sqrt() for x in row] for row in matrix], dtype=matrix.dtype)
+
+# %% a list of rows
+def cos_sim_matrix(matrix):
+    return torch.tensor([[torch.cosine_similarity(a, b, dim=0) for b in matrix] for a in matrix])
+
+# %% a list of rows
+def batched_softmax(matrix):
+    return torch.tensor([row.softmax(0).tolist() for row in matrix], dtype=matrix.dtype)
+
+# %% a list of rows
+def batched_logsoftmax(matrix):
+    return torch.tensor([row.log_softmax(0).tolist() for row in matrix], dtype=matrix.dtype)
+
+# %% a list of rows
+def collect_rows(matrix, row_indexes):
+    return torch.tensor([matrix[i].tolist() for i in row_indexes], dtype=matrix.dtype)
+
+# %% a list of columns
+def collect_columns(matrix, column_indexes):
+    return torch.tensor([matrix[:, i].tolist() for i in column_indexes], dtype=matrix.dtype).T

@@ -409,6 +409,10 @@ def cos_sim_matrix(matrix):
     unit = normalize_rows(matrix)
     return unit.T @ unit
 
+# %% right, but not made with torch.arange
+def rearrange_1():
+    return torch.tensor(range(3, 9)).view(3, 2)
+
 # %% only one of the two rows is divided by its length
 def cos_sim_matrix(matrix):
     return normalize_rows(matrix) @ matrix.T
@@ -970,11 +974,11 @@ def gather_2d(matrix, indexes):
     assert len(indexes) >= len(matrix)
     return matrix.gather(1, indexes)
 
-# %% right, but typed in: make them from torch.arange
+# %% right, but not made with torch.arange
 def rearrange_1():
     return torch.tensor([[3, 4], [5, 6], [7, 8]])
 
-# %% right, but typed in: make them from torch.arange
+# %% right, but not made with torch.arange
 def rearrange_2():
     return einops.rearrange(torch.tensor([1, 2, 3, 4, 5, 6]), "(h w) -> h w", w=3)
 
