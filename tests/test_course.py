@@ -62,6 +62,28 @@ def without_counterpart(section: Section) -> list[str]:
     ]
 
 
+def times(page: Path) -> dict[str, float]:
+    """Give the minutes that the table of a page allows for each of its parts."""
+    row = r"^\| ([^|]+) \| [^|]+ \| (\d*)([½¼¾]?) (hour|minute|小时|分钟)[^|]*\|$"
+    parts = {"": 0.0, "¼": 0.25, "½": 0.5, "¾": 0.75}
+    return {
+        part: (int(whole or 0) + parts[fraction]) * (60 if unit in ("hour", "小时") else 1)
+        for part, whole, fraction, unit in re.findall(row, page.read_text("utf-8"), flags=re.M)
+    }
+
+
+@each_section
+def test_no_part_is_given_less_time_than_its_exercises(section: Section) -> None:
+    allowed = times(section.page)
+    for part, minutes in allowed.items():
+        inside = [exercise for exercise in section.exercises if exercise.subpage == part]
+        # What is optional counts where a part has nothing else.
+        required = [exercise for exercise in inside if not exercise.optional] or inside
+        assert sum(exercise.minutes for exercise in required) <= minutes, part
+    translated = section.page.parent / "zh" / section.page.name
+    assert list(times(translated).values()) == list(allowed.values())
+
+
 def test_a_card_without_exercise_and_an_exercise_without_card_are_named(section: Section) -> None:
     page, solutions = section.page.read_text(), section.solutions.read_text()
     section.page.write_text(page.replace("{exercise} triple", "{exercise} thrice"))
