@@ -23,6 +23,9 @@ FETCHED = {
     "deploy/server/jupyterhub_config.py": {"proxy"},
     "docker-compose.yml": {"deb.debian.org"},
     ".ci/engine": {"deb.debian.org"},
+    # Before an index of one's own, the usual one, which uv takes when nothing is said.
+    "inv": {"pypi.org"},
+    "container/install": {"pypi.org"},
 }
 # In messages: where a person gets what is missing. The last names kinds of elements.
 SHOWN = {"docs.docker.com", "docs.nvidia.com", "example.com", "wandb.ai", "www.w3.org"}

@@ -1059,13 +1059,19 @@ def own_transposed(initialize_weights):
 
 
 @checks("initialize_weights")
-def test_initialize_weights(initialize_weights):
+def test_initialize_weights(
+    initialize_weights,
+    ConvTranspose2d=nn.ConvTranspose2d,  # noqa: PT028 (by hand, with layers of one's own)
+    Conv2d=nn.Conv2d,  # noqa: PT028
+    Linear=nn.Linear,  # noqa: PT028
+    BatchNorm2d=nn.BatchNorm2d,  # noqa: PT028
+):
     torch.manual_seed(0)
     layers = [
-        nn.ConvTranspose2d(20, 20, 5),
-        nn.Conv2d(20, 20, 5),
-        nn.Linear(100, 100),
-        nn.BatchNorm2d(5000),
+        ConvTranspose2d(20, 20, 5),
+        Conv2d(20, 20, 5),
+        Linear(100, 100),
+        BatchNorm2d(5000),
     ]
     model = nn.Sequential(nn.Sequential(*layers[:2]), nn.ReLU(), *layers[2:])
     before = dict(model.named_parameters())
