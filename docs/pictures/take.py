@@ -186,6 +186,7 @@ def everything(browser: Browser, url: str, root: Path, folder: Path) -> None:
         each.number: links.to(each.number, links.slugs(pages.parse(each.page))[1])
         for each in catalogue.sections()
     }
+    places |= {f"{name}-zh": links.in_language(places[name], "zh") for name in ("home", "0.4")}
     for (width, height), scheme in itertools.product(WIDTHS.items(), SCHEMES):
         end = f"{width}-{scheme}.png"
         for name, address in places.items():
