@@ -11,7 +11,7 @@ END = "### END SOLUTION"
 _BY_HAND = ("MAIN", "__name__ == '__main__'")
 
 _CELL = re.compile(r"^# %%")
-_DEFINITION = re.compile(r"^(?:(?:async )?def|class) +(\w+)|^(\w+)(?: *:[^=]+)? *=(?!=)", re.M)
+_DEFINITION = re.compile(r"^(?:(?:async )?def|class) +(\w+)|^(\w+)(?: *:[^=\n]+)? *=(?!=)", re.M)
 
 
 @dataclass(frozen=True)

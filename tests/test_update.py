@@ -277,6 +277,14 @@ def test_new_exercise_reaches_a_file_beside_code_that_does_not_compile() -> None
     assert merge(merged.text, script("a b"), script("a b c")).text == merged.text
 
 
+@pytest.mark.parametrize(
+    "line", ["try:\n    import wandb\nexcept ImportError:\n    pass", "n: int"]
+)
+def test_answer_below_a_line_with_a_colon_is_found_without_an_old_starter(line: str) -> None:
+    mine = f"# %%\n{line}\n\n\ndef a(x, y=1):\n    return x + y\n"
+    assert merge(mine, "", script("a")).text.count("def a(") == 1
+
+
 def test_new_exercise_comes_though_one_beside_it_was_deleted() -> None:
     merged = merge(script("b"), script("a", "b"), script("a c", "b"))
     assert "def c()" in merged.text
