@@ -105,9 +105,13 @@ def show(sweep_id: str) -> "go.Figure | None":
     if not _done(study):
         raise LabError(f"no trial of {sweep_id!r} is done yet")
     best = results(sweep_id)[0]
-    print("Best: " + ", ".join(f"{name} {value:.4g}" for name, value in best.items()))
+    print("Best: " + ", ".join(f"{name} {_text(value)}" for name, value in best.items()))
     name = study.user_attrs["config"]["metric"]["name"]
     return optuna.visualization.plot_slice(study, target_name=name)
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def check(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,12 +257,14 @@ def _distribution(name: str, parameter: Mapping[str, Any]) -> Any:
         raise LabError(f"{name}: give value, values, or min and max") from None
     whole = isinstance(low, int) and isinstance(high, int)
     kind = parameter.get("distribution", "int_uniform" if whole else "uniform")
-    if kind not in ("int_uniform", "uniform", "log_uniform_values"):
+    if kind not in ("int_uniform", "uniform", "log_uniform", "log_uniform_values"):
         raise LabError(f"{name}: the distribution {kind!r} needs W&B; here there are int_uniform, "
-                       "uniform and log_uniform_values")  # fmt: skip
+                       "uniform, log_uniform and log_uniform_values")  # fmt: skip
     try:
+        if kind == "log_uniform":  # W&B's takes exponents of e
+            return distributions.FloatDistribution(math.exp(low), math.exp(high), log=True)
         if kind == "int_uniform":
             return distributions.IntDistribution(low, high)
         return distributions.FloatDistribution(low, high, log=kind == "log_uniform_values")
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise LabError(f"{name}: {error}") from None

@@ -1,5 +1,6 @@
 """What section 0.3 promises to someone without an account and without a network."""
 
+import math
 import os
 import subprocess
 import sys
@@ -243,6 +244,19 @@ def test_results_are_sorted_and_plotted() -> None:
     assert len(figure.data[0].x) == 3
 
 
+def test_best_settings_are_shown_where_some_are_words(capsys: pytest.CaptureFixture[str]) -> None:
+    rate = {"distribution": "log_uniform", "min": math.log(1e-4), "max": math.log(1e-1)}
+    words = {"optimizer": {"values": ["sgd", "adam"]}, "schedule": {"value": None}, "rate": rate}
+    sweep_id = tracking.sweep({**SEARCH, "parameters": words}, "p")
+    seen: list[Any] = []
+    tracking.agent(sweep_id, trial_that_fails_at(0, ValueError, seen), count=3)
+    assert all(1e-4 <= run["rate"] <= 1e-1 for run in seen)
+    sweeps.show(sweep_id)
+    best = max(seen, key=lambda run: run["rate"])
+    line = f"Best: score {best['rate']:.4g}, optimizer {best['optimizer']}, schedule None"
+    assert line in capsys.readouterr().out
+
+
 def test_trial_that_logs_no_result_is_explained() -> None:
     def trial() -> None:
         tracking.init(project="p")
@@ -260,6 +274,10 @@ def test_trial_that_logs_no_result_is_explained() -> None:
         ({"metric": {"name": "score", "goal": "up"}}, "goal is minimize or maximize"),
         ({"parameters": {"rate": {"min": 1}}}, "rate: give value, values, or min and max"),
         ({"parameters": {"rate": {"values": []}}}, "rate: values is empty"),
+        (
+            {"parameters": {"rate": {"min": 0, "max": 1e4, "distribution": "log_uniform"}}},
+            "rate: math range error",
+        ),
         (
             {"parameters": {"rate": {"min": 1, "max": 2, "distribution": "q_normal"}}},
             "'q_normal' needs W&B",
