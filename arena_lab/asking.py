@@ -5,6 +5,7 @@ Standard library only, and Python 3.9 or later: this runs before there is a lab.
 
 from __future__ import annotations
 
+import http.client
 import os
 import platform
 import shutil
@@ -23,7 +24,7 @@ from urllib.parse import urlsplit
 from arena_lab import gpu, hosts, image, ports
 from arena_lab.machine import SETTINGS, Machine, port_of
 from arena_lab.paths import ROOT, STATE
-from arena_lab.programs import Output, ask
+from arena_lab.programs import Output, ask, in_time
 
 _PATIENCE_S = 3
 
@@ -164,18 +165,38 @@ def _context() -> tuple[ssl.SSLContext, str]:
 
 def _reach(url: str, context: ssl.SSLContext) -> tuple[str, float | None]:
     """Ask a host for its head: why it cannot be reached, and this clock less its own."""
-    host = urlsplit(url).hostname or url
+    # A host may have many addresses, and urlopen is patient with each.
+    answer = in_time(lambda: _head(_without_password(url), context), 2 * _PATIENCE_S)
+    return answer or (f"no connection to {_host(url)}", None)
+
+
+def _head(url: str, context: ssl.SSLContext) -> tuple[str, float | None]:
     try:
         request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "arena-lab"})
         with urllib.request.urlopen(request, timeout=_PATIENCE_S, context=context) as answer:
             headers = answer.headers
     except urllib.error.HTTPError as error:
         headers = error.headers  # it answers, which is what was asked
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         trusted = not isinstance(reason, ssl.SSLError)
-        return f"{'no connection to' if trusted else 'no trusted certificate of'} {host}", None
+        kind = "no connection to" if trusted else "no trusted certificate of"
+        return f"{kind} {_host(url)}", None
     try:
         return "", time.time() - parsedate_to_datetime(headers["Date"]).timestamp()
     except (TypeError, ValueError):
         return "", None
+
+
+def _without_password(url: str) -> str:
+    """Give an address that urllib takes, and that may be shown."""
+    scheme, slashes, rest = url.rpartition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}{slashes}{place.rpartition('@')[2]}{slash}{path}"
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(_without_password(url)).hostname or _without_password(url)
+    except ValueError:
+        return _without_password(url).partition("://")[2]

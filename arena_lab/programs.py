@@ -1,4 +1,4 @@
-"""What other programs of this machine say, asked so that none of them can hold the lab up.
+"""What others say, programs of this machine or hosts, asked so that none can hold the lab up.
 
 Runs on the host before there is an environment, so: standard library only, Python 3.9 or later.
 """
@@ -6,8 +6,13 @@ Runs on the host before there is an environment, so: standard library only, Pyth
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -45,3 +50,16 @@ def ask(command: Sequence[str], patience_s: float | None = None) -> Output:
         process.kill()
         return Output(124, f"no answer within {patience_s} s")
     return Output(process.returncode, out + (err if process.returncode else ""))
+
+
+def in_time(call: Callable[[], _T], patience_s: float) -> _T | None:
+    """Give what a call gives, which must raise nothing; None where it takes longer.
+
+    What takes longer is left behind: nothing can end it, and no one waits for it.
+    """
+    given: SimpleQueue[_T] = SimpleQueue()
+    threading.Thread(target=lambda: given.put(call()), daemon=True).start()
+    try:
+        return given.get(timeout=patience_s)
+    except Empty:
+        return None

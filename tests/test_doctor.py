@@ -352,6 +352,46 @@ def test_host_that_does_not_answer_is_named() -> None:
     assert said == ("no connection to 127.0.0.1", None)
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://me:secret@127.0.0.1:9/simple/", "no connection to 127.0.0.1"),
+        ("http://127.0.0.1:port/", "no connection to 127.0.0.1"),
+        ("me:secret@mirror.example", "no connection to mirror.example"),
+        ("http://me:secret@[mirror", "no connection to [mirror"),
+    ],
+)
+def test_address_that_is_not_reached_is_named_without_its_password(url: str, said: str) -> None:
+    assert asking._reach(url, ssl.create_default_context()) == (said, None)
+
+
+def test_host_that_wants_a_password_answers(host: str) -> None:
+    url = host.replace("http://", "http://me:secret@")
+    assert asking._reach(url, ssl.create_default_context())[0] == ""
+
+
+def test_host_that_speaks_something_else_is_named() -> None:
+    def speak(server: socket.socket) -> None:
+        with server.accept()[0] as connection:
+            connection.recv(1000)
+            connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=speak, args=(server,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        said = asking._reach(url, ssl.create_default_context())
+    assert said == ("no connection to 127.0.0.1", None)
+
+
+def test_host_of_many_addresses_is_not_waited_for_at_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: time.sleep(10))
+    before = time.monotonic()
+    said = asking._reach("http://many.example/", ssl.create_default_context())
+    assert said == ("no connection to many.example", None)
+    assert time.monotonic() - before < 5
+
+
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The .env of a checkout, in a home without settings of pip's."""
