@@ -1,6 +1,7 @@
 """How much memory there is, and whether it ran out, as the kernel's control groups say."""
 
 import contextlib
+import os
 import re
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def story(what: str) -> str:
     most = limit()
     if most is None:
         return f"{what} was ended: this machine ran out of memory. Close programs, or ask for less."
+    if "JUPYTERHUB_API_TOKEN" in os.environ:  # a class
+        return (
+            f"{what} was ended: it wanted more memory than a learner may take here, which is"
+            f" {most / 2**30:.1f} GB.\nAsk for less (a smaller batch, fewer open notebooks); your"
+            " teacher sets the limit."
+        )
     return (
         f"{what} was ended: it wanted more memory than the container may take, which is"
         f" {most / 2**30:.1f} GB.\nAsk for less (a smaller batch, fewer open notebooks), or give it"

@@ -76,10 +76,24 @@ def test_container_whose_use_is_not_told_has_its_limit_left(cgroup: Path) -> Non
     assert memory.available() == 8 << 20
 
 
-def test_story_names_the_limit_and_what_raises_it(cgroup: Path) -> None:
+def test_story_names_the_limit_and_what_raises_it(
+    cgroup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JUPYTERHUB_API_TOKEN", raising=False)
     version_2(cgroup, "8589934592")
     assert "which is 8.0 GB." in memory.story("The kernel")
     assert "ARENA_LAB_MEMORY=" in memory.story("The kernel")
+
+
+def test_story_in_a_class_names_who_sets_the_limit(
+    cgroup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "token")
+    version_2(cgroup, "4294967296")
+    story = memory.story("The kernel")
+    assert "than a learner may take here, which is 4.0 GB." in story
+    assert "your teacher sets the limit" in story
+    assert "ARENA_LAB_MEMORY" not in story
 
 
 def test_story_of_a_machine_without_a_limit_speaks_of_the_machine(cgroup: Path) -> None:
