@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from arena_lab import cores, hosts
-from arena_lab.fetch import Unreachable, fetch
+from arena_lab.fetch import Unreachable, failed, fetch
 from arena_lab.paths import STATE
 
 CACHE = Path(os.environ.get("ARENA_LAB_DATA") or STATE / "data")
@@ -246,7 +246,7 @@ def _celeba_files() -> dict[str, str]:
         files = {}
     if not files:
         listing.unlink()
-        raise Unreachable("what was sent is no list of its files")
+        raise failed("what was sent is no list of its files")
     return files
 
 
@@ -306,7 +306,7 @@ def resnet34_weights() -> Path | None:
             if hashlib.sha256(path.read_bytes()).hexdigest()[:8] in path.stem:
                 return path
             path.unlink()
-        raise Unreachable(f"what {urlsplit(hosts.WEIGHTS).netloc} sent has a wrong checksum")
+        raise failed(f"what {urlsplit(hosts.WEIGHTS).netloc} sent has a wrong checksum")
     except Unreachable as error:
         print(f"ResNet34's ImageNet weights are not here ({error}).")
         return None

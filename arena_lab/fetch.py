@@ -4,6 +4,7 @@ A file is in its place only when its checksum is right. What a broken fetch leav
 `NAME.part`, from which the next one goes on.
 """
 
+import contextlib
 import errno
 import functools
 import logging
@@ -11,10 +12,12 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
+
+from arena_lab.programs import in_time
 
 if TYPE_CHECKING:
     import pooch
@@ -30,11 +33,22 @@ _BUSY = (429, 502, 503, 504)
 # So long a host that failed isn't asked again: not every loader of a cell is to wait for it, and
 # who connects the network and runs the cell once more is to get the whole.
 _HOLDS_S = 30
-_failed: dict[str, tuple[float, str]] = {}  # an address, or what begins it, to when and why
+_failed: dict[str, tuple[float, str]] = {}  # an address to when and why
+_runs_out = math.inf  # when what is loaded now is to be loaded anew
+_n_held = 0
+# Not packed for the way: the checksum is that of the file.
+_AS_IT_IS = {"Accept-Encoding": "identity"}
 
 
 class Unreachable(Exception):
     """Why data can't be fetched, in a few words."""
+
+
+def failed(reason: str) -> Unreachable:
+    """Make the error of a host that may do better later: what stands in is kept for a while."""
+    global _runs_out
+    _runs_out = min(_runs_out, time.monotonic() + _HOLDS_S)
+    return Unreachable(reason)
 
 
 def is_offline() -> bool:
@@ -64,9 +78,7 @@ def fetch(folder: Path, host: str, files: Mapping[str, str | None]) -> list[Path
         if any(not _is_good(store, name) for name in files):
             _fetch_missing(store, base)
     except (OSError, ValueError) as error:  # what requests raises; a wrong checksum
-        _failed[base] = time.monotonic(), _reason(error, base)  # what began goes on at once
-        raise Unreachable(_failed[base][1]) from None
-    _failed.pop(base, None)
+        raise failed(_reason(error, base)) from None
     return [folder / name for name in files]
 
 
@@ -89,7 +101,7 @@ def _fetch_missing(store: "pooch.Pooch", base: str) -> None:
             raise Unreachable("ARENA_LAB_OFFLINE is set")
         reason = _why_unreachable(base + missing[0]) if missing else ""
         if reason:
-            raise Unreachable(reason)
+            raise failed(reason)
         for name in missing:
             store.fetch(name, downloader=_download)
 
@@ -120,12 +132,14 @@ def _continue(url: str, part: Path) -> None:
     from tqdm.auto import tqdm
 
     n_there = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={n_there}-"} if n_there else {}
+    headers = {**_AS_IT_IS, **({"Range": f"bytes={n_there}-"} if n_there else {})}
     with requests.get(url, headers=headers, stream=True, timeout=(PATIENCE_S, _PAUSE_S)) as answer:
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
             part.unlink()  # it was longer than the file, or all of it and wrong
             return _continue(url, part)
         answer.raise_for_status()
+        if part.stem.endswith(".gz"):  # some hosts label such a file, and it would be unpacked
+            answer.raw.headers.pop("Content-Encoding", None)
         goes_on = answer.status_code == requests.codes.partial_content
         n_there = n_there if goes_on else 0
         total = n_there + int(answer.headers.get("Content-Length", 0))
@@ -139,19 +153,37 @@ def _continue(url: str, part: Path) -> None:
 
 
 def kept(load: Callable[..., _T]) -> Callable[..., _T]:
-    """Load once; while a host has failed, for so long only that it may be asked again."""
+    """Load once; where a host failed meanwhile, for so long only that it may be asked again."""
     found: dict[Any, tuple[float, _T]] = {}
 
     @functools.wraps(load)
     def loaded_once(*arguments: Any, **options: Any) -> _T:
+        global _runs_out
         key = (arguments, *options.items())
-        if key not in found or time.monotonic() > found[key][0]:
-            value = load(*arguments, **options)
-            found[key] = (time.monotonic() + _HOLDS_S if _failed else math.inf), value
+        if key not in found or (not _n_held and time.monotonic() > found[key][0]):
+            others, _runs_out = _runs_out, math.inf
+            try:
+                value = load(*arguments, **options)
+                found[key] = _runs_out, value
+            finally:
+                _runs_out = others
+        # Who makes something of it keeps that no longer.
+        _runs_out = min(_runs_out, found[key][0])
         return found[key][1]
 
     loaded_once.cache_clear = found.clear  # type: ignore[attr-defined]
     return loaded_once
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Keep what is kept until the block ends: a training goes on with what it began with."""
+    global _n_held
+    _n_held += 1
+    try:
+        yield
+    finally:
+        _n_held -= 1
 
 
 def _why_unreachable(url: str) -> str:
@@ -162,20 +194,34 @@ def _why_unreachable(url: str) -> str:
     if reason and time.monotonic() - when < _HOLDS_S:
         return reason
     _failed.pop(url, None)
-    try:  # not HEAD: a signed address that a host redirects to is for GET alone
-        with requests.get(url, timeout=PATIENCE_S, stream=True) as response:
-            if response.status_code not in _BUSY:
-                response.raise_for_status()
-    except OSError as error:
-        _failed[url] = time.monotonic(), _reason(error, url)
-        return _failed[url][1]
-    return ""
+
+    def look() -> str:
+        try:  # not HEAD: a signed address that a host redirects to is for GET alone
+            with requests.get(url, headers=_AS_IT_IS, timeout=PATIENCE_S, stream=True) as response:
+                if response.status_code not in _BUSY:
+                    response.raise_for_status()
+        except (OSError, ValueError) as error:
+            return _reason(error, url)
+        return ""
+
+    # A host may have many addresses, and requests is patient with each.
+    found = in_time(look, 2 * PATIENCE_S)
+    reason = f"{_host(url)} does not answer" if found is None else found
+    if reason:
+        _failed[url] = time.monotonic(), reason
+    return reason
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _reason(error: Exception, url: str) -> str:
     import requests
 
-    host = urlsplit(url).netloc
+    if isinstance(error, requests.exceptions.RequestException) and isinstance(error, ValueError):
+        return "what is set as its address is none; one begins with https://"
+    host = _host(url)
     if isinstance(error, requests.Timeout):
         return f"{host} does not answer"
     if isinstance(error, requests.HTTPError) and error.response is not None:

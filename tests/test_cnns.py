@@ -1,8 +1,12 @@
 """What section 0.2 promises to someone without a network."""
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+import requests
 import torch
 import torchvision
 
@@ -17,10 +21,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("ARENA_LAB_OFFLINE", "1")
     monkeypatch.setattr(data, "CACHE", tmp_path)
-    monkeypatch.setattr(utils, "_weights", utils._not_asked)
+    utils._imagenet_weights.cache_clear()
+    yield
+    utils._imagenet_weights.cache_clear()
 
 
 @pytest.fixture
@@ -60,6 +66,28 @@ def test_stand_in_is_made_once_and_anew_where_it_is_damaged(n_trainings: list[in
     (data.CACHE / "resnet34" / "stand_in.pth").write_bytes(b"half a fi")
     utils.pretrained_resnet34()
     assert len(n_trainings) == 2
+
+
+def test_stand_in_runs_out_and_is_said_again(
+    n_trainings: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ARENA_LAB_OFFLINE")
+    monkeypatch.setattr("requests.get", Mock(side_effect=requests.ConnectionError))
+    assert utils.pretrained_is_stand_in()
+    utils.pretrained_resnet34()
+    assert capsys.readouterr().out.count("A ResNet34 stands in") == 1
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    utils.pretrained_resnet34()
+    assert capsys.readouterr().out.count("A ResNet34 stands in") == 1
+    weights = data.CACHE / "weights.pth"
+    torch.save(torchvision.models.resnet34().state_dict(), weights)
+    monkeypatch.setattr(data, "resnet34_weights", lambda: weights)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 120)
+    n_before = len(n_trainings)
+    utils.pretrained_resnet34()
+    assert not utils.pretrained_is_stand_in()
+    assert len(n_trainings) == n_before
 
 
 def test_last_layer_learns_small_colour_pictures(

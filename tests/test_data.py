@@ -42,7 +42,8 @@ class Server(http.server.ThreadingHTTPServer):
     """A mirror on loopback: `sent` is what it sends for each file, `status` what it answers.
 
     It can misbehave: `cuts` so many times after half a file, `busy` so many times, `claims` other
-    lengths than it sends, `redirects` once, `pauses_s` before it says anything.
+    lengths than it sends, `redirects` once, `pauses_s` before it says anything, `labels` what ends
+    in .gz as packed for the way.
     """
 
     def __init__(self) -> None:
@@ -54,10 +55,11 @@ class Server(http.server.ThreadingHTTPServer):
         self.whole: list[str] = []
         self.cuts = self.busy = self.claims = 0
         self.pauses_s = 0.0
-        self.redirects = False
+        self.redirects = self.labels = False
         self.holds = threading.Event()
         self.holds.set()
         self.paths: list[str] = []
+        self.encodings: set[str] = set()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -67,6 +69,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server = self.server
         server.n_requests += 1
         server.paths.append(self.path)
+        server.encodings.add(self.headers["Accept-Encoding"])
         time.sleep(server.pauses_s)
         if server.redirects and not self.path.startswith("/elsewhere"):
             self.send_response(302)
@@ -85,6 +88,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status = 206 if body else 416
         self.send_response(status)
         self.send_header("Content-Length", str(len(body) + server.claims))
+        if server.labels and name.endswith(".gz"):
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         if server.cuts and len(body) > 64:
             server.cuts -= 1
@@ -182,6 +187,12 @@ def test_redirection_is_followed(server: Server) -> None:
     assert data.digits().source == "MNIST"
 
 
+def test_file_that_is_labelled_as_packed_for_the_way_stays_packed(server: Server) -> None:
+    server.labels = True
+    assert data.digits().source == "MNIST"
+    assert server.encodings == {"identity"}
+
+
 def test_host_that_says_nothing_is_not_waited_for(
     server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -189,6 +200,45 @@ def test_host_that_says_nothing_is_not_waited_for(
     server.pauses_s = 0.5
     assert "come with the lab" in data.digits().source
     assert f"127.0.0.1:{server.server_port} does not answer" in capsys.readouterr().out
+
+
+def test_host_of_many_addresses_is_not_waited_for_at_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_answers(*_: object, **__: object) -> None:
+        time.sleep(10)  # as many addresses take, each its patience
+        raise OSError
+
+    monkeypatch.setattr(fetch, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(fetch, "_failed", {})
+    monkeypatch.setattr("requests.get", none_answers)
+    before = time.monotonic()
+    assert fetch._why_unreachable("https://many.example/x") == "many.example does not answer"
+    assert time.monotonic() - before < 5
+
+
+@pytest.mark.parametrize(
+    ("mirror", "reason"),
+    [
+        ("http://me:secret@127.0.0.1:9", "no connection to 127.0.0.1:9"),
+        ("me:secret@mirror.example", "what is set as its address is none"),
+        ("http://me:secret@[mirror", "what is set as its address is none"),
+    ],
+)
+def test_address_that_is_not_reached_is_told_without_its_password(
+    mirror: str,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(data, "CACHE", tmp_path)
+    monkeypatch.setenv("ARENA_LAB_DATA_MIRROR", mirror)
+    monkeypatch.delenv("ARENA_LAB_OFFLINE", raising=False)
+    assert "come with the lab" in data.digits().source
+    said = capsys.readouterr().out
+    assert reason in said
+    assert "secret" not in said
 
 
 def test_host_that_failed_is_asked_again_after_a_while(
@@ -223,6 +273,66 @@ def test_stand_in_is_kept_until_its_host_is_asked_again(
     monkeypatch.setattr(time, "monotonic", lambda: now + 600)
     assert load() is whole
     assert whole.source == "MNIST"
+
+
+def test_stand_in_is_kept_as_long_as_a_training_goes_on(
+    server: Server, hasty: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = time.monotonic()
+    load = fetch.kept(data.digits)
+    part = fetch.kept(lambda: load().train_images[:3])
+    server.status = 404
+    stand_in = load()
+    server.status = 200
+    with fetch.held():
+        for seconds in range(0, 120, 10):
+            monkeypatch.setattr(time, "monotonic", lambda s=seconds: now + s)
+            assert load() is stand_in
+            np.testing.assert_array_equal(part(), stand_in.train_images[:3])
+    assert capsys.readouterr().out.count("is not here") == 1
+    np.testing.assert_array_equal(part(), IMAGES)
+
+
+def test_failed_host_limits_only_what_was_to_come_from_it(
+    server: Server, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    load, faces = fetch.kept(data.digits), fetch.kept(data.faces)
+    labels = fetch.kept(lambda: load().train_labels)
+    data.digits()  # lies in the cache now
+    server.status = 404
+    galaxies, digits = faces(), load()
+    labels()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    assert load() is digits
+    assert faces() is not galaxies
+
+
+def test_what_is_made_of_a_stand_in_runs_out_with_it(
+    server: Server, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    load = fetch.kept(data.digits)
+    labels = fetch.kept(lambda: load().train_labels)
+    server.status = 404
+    load()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 10)
+    assert len(labels()) == 4000
+    server.status = 200
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    assert labels().tolist() == LABELS.tolist()
+
+
+def test_stand_in_for_a_list_that_is_none_runs_out(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    load = fetch.kept(data.faces)
+    server.sent["data"] = b"<html>Please sign in</html>"
+    stand_in = load()
+    assert load() is stand_in
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    assert load() is not stand_in
 
 
 def test_full_disk_is_told_and_leaves_no_half_file(

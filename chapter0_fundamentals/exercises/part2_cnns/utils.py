@@ -5,9 +5,12 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from arena_lab.fetch import kept
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -205,10 +208,11 @@ def pretrained_resnet34() -> "nn.Module":
     import torchvision
 
     model = torchvision.models.resnet34()
-    if _imagenet_weights() is None:
+    path = _imagenet_weights()
+    if path is None:
         state = _stand_in_weights()
     else:
-        state = torch.load(_imagenet_weights(), map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     model.load_state_dict(state)
     return model.eval()
 
@@ -245,19 +249,14 @@ def pretrained_pictures() -> Pictures:
     return _pictures(images.transpose(0, 3, 1, 2), labels, IMAGENET_STATISTICS, names)
 
 
-def _imagenet_weights() -> Any:
-    global _weights
-    if _weights is _not_asked:
-        from arena_lab.data import resnet34_weights
+@kept
+def _imagenet_weights() -> Path | None:
+    from arena_lab.data import resnet34_weights
 
-        _weights = resnet34_weights()
-        if _weights is None:
-            print("A ResNet34 stands in that this machine trains on crops of four photographs.")
-    return _weights
-
-
-_not_asked = object()
-_weights: Any = _not_asked  # asked once a session: without a network it takes seconds
+    path = resnet34_weights()
+    if path is None:
+        print("A ResNet34 stands in that this machine trains on crops of four photographs.")
+    return path
 
 
 def _stand_in_weights() -> dict[str, "Tensor"]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from part2_cnns.utils import MNIST_STATISTICS, Pictures, pick_device
 
-from arena_lab.fetch import kept
+from arena_lab.fetch import held, kept
 from arena_lab.paths import STATE, short
 
 if TYPE_CHECKING:
@@ -237,6 +237,7 @@ class Run:
         self._bar: Any = None
         self._tracker: Any = None
         self._live = Live()
+        self._inside = contextlib.ExitStack()
         self.folder = self._find_folder()
         torch.manual_seed(self.seed)
 
@@ -377,6 +378,7 @@ class Run:
             self._tracker = tracking.init(
                 project=self.project.name, name=self.folder.name, config=self._settings
             )
+        self._inside.enter_context(held())  # no set changes, and no host is asked, meanwhile
         return self
 
     def __exit__(
@@ -385,6 +387,7 @@ class Run:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._inside.close()
         if self._on_interrupt is not None:
             signal.signal(signal.SIGINT, self._on_interrupt)
         if self._bar is not None:
