@@ -1,12 +1,17 @@
 """What section 0.5 promises of its trainings: kept, stopped, resumed, and without a network."""
 
 import functools
+import itertools
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import requests
 import torch
 from PIL import Image
 from torch import nn
@@ -288,6 +293,49 @@ def test_own_layers_compute_what_torchs_do_in_evaluation_too() -> None:
 def test_own_layers_refuse_a_bias_that_they_lack() -> None:
     with pytest.raises(ValueError, match="bias=False"):
         utils.with_own_layers(nn.Sequential(nn.Conv2d(1, 2, 3)))
+
+
+def test_own_layers_are_those_last_saved_and_each_other_is_said_each_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = tmp_path / "answers.py"
+    answers.write_text("")
+    written = SimpleNamespace(package="part2_cnns", answers=answers)
+    monkeypatch.setattr("arena_lab.catalogue.sections", lambda: [written])
+    said = "Your own ReLU is not written, or does not do what torch's does: ours is used.\n"
+    for _ in range(2):
+        own = utils.with_own_layers(nn.Sequential(nn.ReLU(), nn.Sequential(nn.ReLU())))
+        assert type(own[0]).__module__ == "part2_cnns.solutions"
+        assert capsys.readouterr().out == said
+    answers.write_text(
+        "import torch\n\n\nclass ReLU(torch.nn.Module):\n"
+        "    def forward(self, x):\n        return x.clamp(min=0)\n"
+    )
+    own = utils.with_own_layers(nn.Sequential(nn.ReLU()))
+    assert type(own[0]).__module__ == "part2_cnns.own_answers"
+    assert capsys.readouterr().out == ""
+
+
+def test_page_beside_no_run_is_whole_and_alone(tmp_path: Path) -> None:
+    figure = utils.plot_counts([1, 2], "ones")
+    folder = tmp_path / "of mine" / "plots"
+    folder.mkdir(parents=True)
+    utils.write_page(figure, folder / "counts.html")
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["counts.html"]
+    assert "src=" not in (folder / "counts.html").read_text().partition("</head>")[0]
+
+
+def test_host_that_fails_is_not_asked_again_during_a_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ARENA_LAB_OFFLINE")
+    monkeypatch.setattr("requests.get", Mock(side_effect=requests.ConnectionError))
+    trainer = solutions.VAETrainer(solutions.VAEArgs(**(SMALL | {"log_every_n_steps": 5})))
+    now = itertools.count(time.monotonic())
+    monkeypatch.setattr(time, "monotonic", lambda: 40 * next(now))
+    trainer.train()
+    assert trainer.step == 21
+    assert capsys.readouterr().out.count("MNIST is not here") == 1
 
 
 def test_grid_of_latents_grows_to_the_right_and_upwards() -> None:

@@ -571,6 +571,13 @@ def with_own_layers(model: "nn.Module") -> "nn.Module":
     Raises:
         ValueError: A convolution has a bias; those of the course have none.
     """
+    for name in dict.fromkeys(_replace_layers(model)):
+        print(f"Your own {name} is not written, or does not do what torch's does: ours is used.")
+    return model
+
+
+def _replace_layers(model: "nn.Module") -> list[str]:
+    """Replace the layers inside a model, and name each that is ours."""
     from torch import nn
 
     makers: dict[type, Any] = {
@@ -580,13 +587,16 @@ def with_own_layers(model: "nn.Module") -> "nn.Module":
         nn.BatchNorm2d: ("part2_cnns", _batch_norm),
         nn.ReLU: ("part2_cnns", lambda layer: ((), {}, (2, 3))),
     }
+    ours: list[str] = []
     for name, child in list(model.named_children()):
         if type(child) in makers:
             package, describe = makers[type(child)]
-            setattr(model, name, _own_layer(package, child, *describe(child)))
+            layer, is_ours = _own_layer(package, child, *describe(child))
+            setattr(model, name, layer)
+            ours += [type(child).__name__] * is_ours
         else:
-            with_own_layers(child)
-    return model
+            ours += _replace_layers(child)
+    return ours
 
 
 # What each kind of layer is made with, and the shape of a small input.
@@ -613,18 +623,21 @@ def _batch_norm(layer: Any) -> tuple[tuple, dict, tuple]:
 
 def _own_layer(
     package: str, like: "nn.Module", args: tuple, settings: dict, shape: tuple
-) -> "nn.Module":
+) -> tuple["nn.Module", bool]:
+    """Give a layer like torch's, and whether it is ours."""
     import importlib
 
-    name = type(like).__name__
-    mine = _made(_answers(package), like, args, settings, shape)
-    if mine is None:
-        _say_ours(name)
-        ours = importlib.import_module(f"{package}.solutions")
-        mine = _made(ours, like, args, settings, shape)
-    if mine is None:
+    from arena_lab.catalogue import sections
+
+    (path,) = (section.answers for section in sections() if section.package == package)
+    mine = _made(_answers(package, path, path.stat().st_mtime_ns), like, args, settings, shape)
+    if mine is not None:
+        return mine, False
+    solutions = importlib.import_module(f"{package}.solutions")
+    ours = _made(solutions, like, args, settings, shape)
+    if ours is None:
         raise ValueError(f"there is no layer of the course like {like}")
-    return mine
+    return ours, True
 
 
 def _made(source: Any, like: "nn.Module", args: tuple, settings: dict, shape: tuple) -> Any:
@@ -645,19 +658,12 @@ def _made(source: Any, like: "nn.Module", args: tuple, settings: dict, shape: tu
     return layer if torch.allclose(mine, torchs, 1e-3, 1e-4) else None
 
 
-@functools.cache
-def _say_ours(name: str) -> None:
-    print(f"Your own {name} is not written, or does not do what torch's does: ours is used.")
-
-
-@functools.cache
-def _answers(package: str) -> Any:
-    """Give what a learner has written for a section; cells that do not run are left out."""
+@functools.lru_cache(maxsize=2)
+def _answers(package: str, path: Path, saved: int) -> Any:
+    """Give what a learner has saved for a section; cells that do not run are left out."""
     from arena_lab.answers import load
-    from arena_lab.catalogue import sections
 
-    (section,) = (section for section in sections() if section.package == package)
-    return load(section.answers, f"{package}.own_answers").module
+    return load(path, f"{package}.own_answers").module
 
 
 # --- pictures and plots -----------------------------------------------------------------------
@@ -695,14 +701,16 @@ def as_png(pixels: np.ndarray, scale: int = 2) -> bytes:
 
 
 def write_page(figure: "go.Figure", path: Path) -> None:
-    """Write a figure as a page; plotly's code lies once beside all runs, not in each page."""
+    """Write a figure as a page; plotly's code lies once beside all runs, else in the page."""
     from plotly.offline import get_plotlyjs
 
-    script = path.parents[min(2, len(path.parents) - 1)] / "plotly.min.js"
+    if not path.resolve().is_relative_to(RUNS.resolve()):
+        figure.write_html(path)
+        return
+    script = RUNS / "plotly.min.js"
     if not script.exists():
         script.write_text(get_plotlyjs(), encoding="utf-8")
-    where = os.path.relpath(script, path.parent)
-    figure.write_html(path, include_plotlyjs=where)
+    figure.write_html(path, include_plotlyjs=os.path.relpath(script, path.parent))
 
 
 def plot_history(history: Mapping[str, Sequence[tuple[int, float]]]) -> "go.Figure":
