@@ -179,9 +179,10 @@ def test_a_rank_that_crashes_is_named() -> None:
     assert "rank 1 crashed the Python interpreter (SIGKILL)" in failure(work).sentence
 
 
-def test_lines_are_told_in_any_folder(tmp_path: Path) -> None:
+def test_lines_are_told_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "学生 é" / "script.py"
     path.parent.mkdir()
+    monkeypatch.syspath_prepend(path.parent)  # a process made anew imports it
     path.write_text("def 双(rank, world_size):\n    while rank: pass\n")
     error = failure(answers.load(path, "script").module.双, patience=1.5)
     assert dict(error.details)["rank 1"] == "still computes, line 2, in 双: while rank: pass"
