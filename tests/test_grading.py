@@ -481,6 +481,15 @@ def test_own_tests_are_for_one_section(folder: Path, tmp_path: Path) -> None:
         grade.grade(Console(quiet=True), folder, tmp_path / "to", options)
 
 
+def test_sandbox_that_is_not_known_runs_nothing(
+    folder: Path, solved: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "ann.py").write_text(solved)
+    monkeypatch.setattr(grade.cluster, "run_all", lambda *_, **__: pytest.fail("it ran"))
+    with pytest.raises(LabError, match="no sandbox 'contaner'; there are auto, container, name"):
+        grade.grade(Console(quiet=True), folder, tmp_path / "to", grade.Options(sandbox="contaner"))
+
+
 @pytest.mark.slow
 def test_changed_test_grades_anew(class_: Class, section: Section) -> None:
     class_.hand_in("ann")

@@ -13,7 +13,7 @@ from arena_lab.catalogue import Section
 from arena_lab.errors import LabError
 from arena_lab.grading import cluster, report, submissions
 from arena_lab.grading.report import Graded
-from arena_lab.grading.sandbox import AUTOMATIC, MEANING, same
+from arena_lab.grading.sandbox import AUTOMATIC, CHOICES, MEANING, same
 from arena_lab.grading.store import Result, Store, course_hash, key_of
 from arena_lab.grading.submissions import Submission
 from arena_lab.grading.warden import Setting
@@ -42,6 +42,8 @@ def grade(console: Console, folder: Path, to: Path, options: Options) -> list[Pa
     Raises:
         LabError: There is nothing to grade, nowhere to run it, or nowhere to write to.
     """
+    if options.sandbox not in CHOICES:
+        raise LabError(f"there is no sandbox {options.sandbox!r}; there are {', '.join(CHOICES)}")
     everything = catalogue.every_section()
     taken = catalogue.sections()
     wanted = [catalogue.find_section(options.section)] if options.section else taken

@@ -24,6 +24,8 @@ from arena_lab.grading.warden import CONTAINER, NAMESPACES, PROCESS, USER, Setti
 from arena_lab.paths import ROOT
 
 AUTOMATIC = "auto"
+# What may be asked for; a process becomes another user where it can.
+CHOICES = (AUTOMATIC, CONTAINER, NAMESPACES, PROCESS)
 
 # What each way means, as the report says it.
 MEANING = {
