@@ -16,6 +16,7 @@ from arena_lab import catalogue, starters, update
 from arena_lab.catalogue import Section
 from arena_lab.errors import LabError
 from arena_lab.merging import merge
+from arena_lab.paths import ROOT
 
 Write = Callable[..., None]
 
@@ -380,6 +381,9 @@ class Course:
         git(root, "init", "--quiet", "--initial-branch=main")
         self.publish()
         git(root.parent, "clone", "--quiet", str(root), str(self.learner))
+        self.introduce_the_learner()
+
+    def introduce_the_learner(self) -> None:
         for key, value in (("user.name", "L"), ("user.email", "l@example.org")):
             git(self.learner, "config", key, value)
 
@@ -460,6 +464,29 @@ def test_course_is_brought_up_around_committed_answers(course: Course) -> None:
     assert "return 3 * x  # mine" in course.answers
     assert git(course.learner, "status", "--short") == ""
     assert update.update(course.learner, check=False).answers == {}
+
+
+def test_learner_with_a_fork_gets_the_teachers_course(course: Course) -> None:
+    page = (ROOT / "docs/teaching.md").read_text()
+    (block,) = re.findall(r"^```\n(git clone YOURS .+?)^```$", page, re.M | re.S)
+    fork = course.root.parent / f"{course.root.name}-fork.git"
+    git(course.root.parent, "clone", "--quiet", "--bare", str(course.teacher), str(fork))
+    shutil.rmtree(course.learner)
+    commands = block.replace("YOURS", str(course.teacher)).replace("FORK", str(fork))
+    commands = commands.replace("arena-lab", course.learner.name)
+    subprocess.run(["sh", "-ec", commands], cwd=course.root.parent, check=True)
+    course.introduce_the_learner()
+    course.write("triple", "return 3 * x  # mine")
+    git(course.learner, "commit", "--quiet", "--all", "-m", "Write triple")
+    git(course.learner, "push", "--quiet")
+    course.change()
+    course.publish()
+    update.update(course.learner, check=False)
+    assert course.is_new()
+    git(course.learner, "push", "--quiet")
+    handed_in = git(fork, "show", f"main:{course.name}")
+    assert "return 3 * x  # mine" in handed_in
+    assert "def square(" in handed_in
 
 
 def test_check_changes_nothing(course: Course) -> None:
