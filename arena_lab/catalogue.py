@@ -88,9 +88,14 @@ def page_paths(root: Path = ROOT) -> list[Path]:
 
 
 def sections(root: Path = ROOT) -> list[Section]:
-    """Give the sections that are taken: all, unless a teacher's class.toml names some."""
-    plan = classes.plan(root)
-    return [section for section in every_section(root) if plan.takes(section.number)]
+    """Give the sections that are taken: all, unless a teacher's class.toml names some.
+
+    Raises:
+        LabError: The file is broken, or names a section that does not exist.
+    """
+    plan, everything = classes.plan(root), every_section(root)
+    classes.require_known(plan, [section.number for section in everything], root)
+    return [section for section in everything if plan.takes(section.number)]
 
 
 def every_section(root: Path = ROOT) -> list[Section]:

@@ -161,7 +161,7 @@ def _where_to_look(module: str, exercise: str) -> list[tuple[str, str]]:
 
     try:
         package = module.rpartition(".")[0]
-        section = next(s for s in catalogue.sections() if s.package == package)
+        section = next(s for s in catalogue.every_section() if s.package == package)
         return [("look at", report.where_to_look(section, section.find(exercise)))]
     except (StopIteration, LabError, OSError):
         return []

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,18 @@ class Plan:
     def due_text(self, number: str) -> str:
         """Give when a section is due, to be read; nothing where it is not."""
         return f"due {moment(self.due[number])}" if number in self.due else ""
+
+
+def require_known(said: Plan, numbers: Sequence[str], root: Path = ROOT) -> None:
+    """Hold a plan to the sections that there are.
+
+    Raises:
+        LabError: It names another one.
+    """
+    if unknown := {*(said.sections or ()), *said.due} - {*numbers}:
+        raise LabError(
+            f"{root / FILE}: there is no section {min(unknown)}; there are {', '.join(numbers)}"
+        )
 
 
 def moment(when: dt.datetime) -> str:

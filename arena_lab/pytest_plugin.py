@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Take over the `tests.py` of a section."""
-    for section in catalogue.sections():
+    for section in catalogue.every_section():
         if file_path == section.tests:
             return SectionFile.from_parent(parent, path=file_path, section=section)
     return None

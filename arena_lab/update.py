@@ -280,7 +280,7 @@ def _from_folder(root: Path, folder: Path, *, check: bool) -> Update:
 
 
 def _old_starter(root: Path) -> Reader:
-    sections = {str(s.answers.relative_to(root)): s for s in catalogue.sections(root)}
+    sections = {str(s.answers.relative_to(root)): s for s in catalogue.every_section(root)}
 
     def old(name: str) -> str | None:
         try:

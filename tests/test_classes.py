@@ -34,6 +34,13 @@ def test_chosen_sections_are_taken(two: Path) -> None:
     assert [section.number for section in catalogue.sections(two)] == ["9.2"]
 
 
+@pytest.mark.parametrize("text", ['sections = ["9.2", "9.3"]', '[due]\n"9.3" = 2026-10-12'])
+def test_section_that_does_not_exist_is_named(two: Path, text: str) -> None:
+    plan(two, text)
+    with pytest.raises(LabError, match=r"class.toml: there is no section 9.3; there are 9.1, 9.2"):
+        catalogue.sections(two)
+
+
 def test_section_that_is_not_taken_can_be_asked_for(two: Path) -> None:
     plan(two, 'sections = ["9.2"]')
     assert catalogue.find_section("9.1", two).number == "9.1"

@@ -762,18 +762,43 @@ def test_what_the_site_says_it_says_in_every_language():
             assert set(re.findall(r"{\w+}", other)) == set(re.findall(r"{\w+}", english))
 
 
-def test_a_class_reads_its_own_sections_with_their_dates(section: Section, visit: Open):
+def test_a_class_reads_its_own_sections_with_their_dates(other_answers: Path, visit: Open):
     (paths.ROOT / "class.toml").write_text('sections = ["9.1"]\n[due]\n"9.1" = 2026-10-12\n')
-    assert f"due {classes.moment(classes.plan(paths.ROOT).due['9.1'])}" in text(visit())
+    shown = text(visit())
+    assert f"due {classes.moment(classes.plan(paths.ROOT).due['9.1'])}" in shown
+    assert "9.2" not in shown
 
     (paths.ROOT / "class.toml").write_text('sections = ["9.2"]\n')
-    assert "There are no sections yet." in text(visit())
+    shown = text(visit())
+    assert "9.2" in shown
+    assert "9.1" not in shown
 
 
-def test_a_plan_that_is_broken_is_named_and_hides_nothing(section: Section, visit: Open):
-    (paths.ROOT / "class.toml").write_text("sections = 9\n")
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ("sections = 9\n", "class.toml: `sections` must be a list"),
+        ('sections = ["9.2"]\n', "class.toml: there is no section 9.2; there are 9.1"),
+        ('[due]\n"9.2" = 2026-10-12\n', "class.toml: there is no section 9.2; there are 9.1"),
+    ],
+)
+def test_a_plan_that_is_broken_is_named_and_hides_nothing(
+    section: Section, visit: Open, plan: str, said: str
+):
+    (paths.ROOT / "class.toml").write_text(plan)
 
     shown = text(visit())
 
-    assert "class.toml: `sections` must be a list" in shown
+    assert said in shown
     assert "Toys" in shown
+
+
+def test_a_page_that_is_left_out_breaks_no_plan(section: Section, other_answers: Path, visit: Open):
+    (paths.ROOT / "class.toml").write_text('sections = ["9.1", "9.2"]\n')
+    page = section.page.with_name("92_[9.2]_Toys.md")
+    page.write_text(page.read_text().replace(":minutes: 5", ":minutes: soon"))
+
+    shown = text(visit())
+
+    assert "This page is left out until it is mended" in shown
+    assert "the plan is broken" not in shown

@@ -618,6 +618,13 @@ def test_course_without_git_is_brought_up_from(course: Course, form: str, tmp_pa
     assert {path.read_text() for path in done.backups if "engine" in path.name} == {"VERSION = 1\n"}
 
 
+def test_section_that_a_class_leaves_out_is_brought_up_too(course: Course) -> None:
+    (course.learner / "class.toml").write_text('sections = ["9.2"]\n')
+    course.change()
+    done = update.update(course.learner, str(course.teacher), check=True)
+    assert done.answers[str(course.name)].renewed == ["double"]
+
+
 @pytest.mark.parametrize("form", ["folder", "zip file", "zip file without modes"])
 def test_programs_of_a_newer_course_can_be_run(course: Course, form: str, tmp_path: Path) -> None:
     for folder in (course.teacher, course.learner):

@@ -92,27 +92,31 @@ class Course:
 
 def load(language: str) -> Course:
     """Read what is on disk; files that did not change are not parsed again."""
-    course, plan = Course(), classes.Plan()
+    course, read = Course(), []
+    for path in catalogue.page_paths(paths.ROOT):
+        try:
+            section, page = catalogue.section_of(path), pages.parse(path)
+            read.append((section, page, translations.read(page, language)))
+        except LabError as error:
+            course.faults.append(_left_out(_without_root(error)))
+        except (OSError, UnicodeDecodeError) as error:
+            course.faults.append(_left_out(f"{shown(path)}: {error}"))
+    read.sort(key=lambda each: [int(part) for part in each[0].number.split(".")])
+    plan = classes.Plan()
     try:
-        plan = classes.plan(paths.ROOT)
+        said = classes.plan(paths.ROOT)
+        if not course.faults:  # a page that is left out may be the one that the plan names
+            classes.require_known(said, [section.number for section, *_ in read], paths.ROOT)
+        plan = said
     except LabError as error:
         fault = _without_root(error)
         course.faults.append(
             say("Every section is shown, for the plan is broken: {fault}", fault=fault)
         )
-    for path in catalogue.page_paths(paths.ROOT):
-        try:
-            section, page = catalogue.section_of(path), pages.parse(path)
-            text = translations.read(page, language)
-        except LabError as error:
-            course.faults.append(_left_out(_without_root(error)))
-        except (OSError, UnicodeDecodeError) as error:
-            course.faults.append(_left_out(f"{shown(path)}: {error}"))
-        else:
-            if plan.takes(section.number):
-                due = plan.due.get(section.number)
-                course.lessons.append(Lesson(section, page, text, status.read(section), due))
-    course.lessons.sort(key=lambda lesson: [int(part) for part in lesson.number.split(".")])
+    for section, page, text in read:
+        if plan.takes(section.number):
+            due = plan.due.get(section.number)
+            course.lessons.append(Lesson(section, page, text, status.read(section), due))
     return course
 
 
