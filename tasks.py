@@ -3,12 +3,16 @@
 import sys
 from pathlib import Path
 
-from invoke import Context, task
+from invoke import Context, Exit, task
+
+HERE = Path(__file__).resolve().parent
+SECTION = {"section": "only this section, e.g. 0.4"}
+NAME = {"name": "the exercise, by any of the names that list shows"}
 
 
 @task(
     help={
-        "section": "which section, e.g. 0.4",
+        "section": "which section, e.g. 0.4; needed but with --exercise",
         "exercise": "only this exercise, by any of its names",
         "solutions": "check our solutions instead of your answers",
         "json": "write the verdicts to this file ('-' for the terminal)",
@@ -17,7 +21,7 @@ from invoke import Context, task
 )
 def test(
     c: Context,
-    section: str,
+    section: str = "",
     exercise: str = "",
     solutions: bool = False,
     json: str = "",
@@ -26,10 +30,10 @@ def test(
     """Check your answers of a section, and say what is wrong."""
     from arena_lab.commands import test as run
 
-    run(section, exercise or None, solutions=solutions, json_file=json or None, every=all)
+    run(section or None, exercise or None, solutions=solutions, json_file=json or None, every=all)
 
 
-@task(name="list")
+@task(name="list", help={"section": "list the exercises of this section, e.g. 0.4"})
 def list_sections(c: Context, section: str = "") -> None:
     """List the sections, or the exercises of one."""
     from arena_lab.commands import list_sections as run
@@ -53,7 +57,7 @@ def watch(c: Context, section: str = "") -> None:
     run(section or None)
 
 
-@task
+@task(help=NAME)
 def hint(c: Context, name: str) -> None:
     """Show the next hint of an exercise."""
     from arena_lab.commands import hint as run
@@ -61,7 +65,7 @@ def hint(c: Context, name: str) -> None:
     run(name)
 
 
-@task(help={"now": "show it although nothing was tried yet"})
+@task(help={**NAME, "now": "show it although nothing was tried yet"})
 def solution(c: Context, name: str, now: bool = False) -> None:
     """Show our code of an exercise, after a try of yours."""
     from arena_lab.commands import solution as run
@@ -69,7 +73,7 @@ def solution(c: Context, name: str, now: bool = False) -> None:
     run(name, now=now)
 
 
-@task(name="next")
+@task(name="next", help=SECTION)
 def next_exercise(c: Context, section: str = "") -> None:
     """Say which exercise comes next."""
     from arena_lab.commands import next_exercise as run
@@ -77,7 +81,7 @@ def next_exercise(c: Context, section: str = "") -> None:
     run(section or None)
 
 
-@task
+@task(help=NAME)
 def reset(c: Context, name: str) -> None:
     """Put the stub of an exercise back; a copy of your file is kept."""
     from arena_lab.commands import reset as run
@@ -98,9 +102,9 @@ def update(c: Context, source: str = "", check: bool = False) -> None:
     run(source or None, check=check)
 
 
-@task
+@task(help={**SECTION, "check": "only tell which are out of date"})
 def starters(c: Context, section: str = "", check: bool = False) -> None:
-    """Write answers.py where none was begun; --check only tells which is out of date."""
+    """Write answers.py where none was begun; --check only tells which are out of date."""
     from arena_lab.commands import starters as run
 
     run(section or None, check=check)
@@ -108,7 +112,7 @@ def starters(c: Context, section: str = "", check: bool = False) -> None:
 
 @task(
     help={
-        "section": "only this section, e.g. 0.4",
+        **SECTION,
         "to": "the folder to write into",
         "run": "run the solutions' notebooks, and keep what their cells show",
     }
@@ -151,10 +155,11 @@ def check(c: Context, quick: bool = False, container: bool = False, gpu: bool = 
     chosen = "container" if container else "gpu" if gpu else "not container"
     if quick:
         chosen += " and not slow and not browser"
-    if not container and not gpu:
-        for style in ("ruff check .", "ruff format --check .", "mypy"):
-            c.run(f"{sys.executable} -m {style}", echo=True)
-    c.run(f"{sys.executable} -m pytest -m '{chosen}'", echo=True, pty=sys.stdout.isatty())
+    with c.cd(HERE):
+        if not container and not gpu:
+            for style in ("ruff check .", "ruff format --check .", "mypy"):
+                c.run(f"{sys.executable} -m {style}", echo=True)
+        c.run(f"{sys.executable} -m pytest -m '{chosen}'", echo=True, pty=sys.stdout.isatty())
     if gpu:
         bench(c, only="raytracing")
 
@@ -167,18 +172,22 @@ def check(c: Context, quick: bool = False, container: bool = False, gpu: bool = 
 )
 def bench(c: Context, container: bool = False, only: str = "") -> None:
     """Measure what the README states, and print it beside the goals."""
-    chosen = only.split(",") if only else []
-    for name in sorted(p.stem for p in Path("benchmarks").glob("*.py")):
+    there = sorted({path.stem for path in HERE.glob("benchmarks/*.py")} - {"table"})
+    chosen = [name.strip() for name in only.split(",")] if only else []
+    if unknown := {*chosen} - {*there}:
+        raise Exit(f"there is no benchmark {min(unknown)!r}; there are {', '.join(there)}", code=2)
+    for name in there:
         wanted = name in chosen if chosen else container or name not in ("container", "classroom")
-        if name != "table" and wanted:
-            c.run(f"{sys.executable} benchmarks/{name}.py", echo=True, pty=sys.stdout.isatty())
+        if wanted:
+            with c.cd(HERE):
+                c.run(f"{sys.executable} benchmarks/{name}.py", echo=True, pty=sys.stdout.isatty())
 
 
 @task(
     help={
         "submissions": "a folder: a folder for each learner, or NAME.py, or NAME.ipynb",
         "section": "only this section; by default each file's is found",
-        "workers": "how many run side by side; by default one for each core",
+        "workers": "how many run side by side; 0, the default, is one for each core",
         "scheduler": "let the workers of this Dask scheduler do it, e.g. tcp://10.0.0.5:8786",
         "sandbox": "container, namespaces or process; by default the first that works here",
         "tests": "a file with tests of your own, beside ours",
@@ -191,13 +200,13 @@ def grade(
     c: Context,
     submissions: str,
     section: str = "",
-    workers: int = 0,
+    workers: str = "0",
     scheduler: str = "",
     sandbox: str = "auto",
     tests: str = "",
     to: str = "",
-    minutes: float = 10.0,
-    memory: int = 4096,
+    minutes: str = "10",
+    memory: str = "4096",
 ) -> None:
     """Grade a folder of submissions, each shut in; write a page, CSV and JSON."""
     from arena_lab.commands import grade as run
@@ -247,7 +256,7 @@ def audit(c: Context) -> None:
 
 @task(
     help={
-        "section": "only this section, e.g. 0.4",
+        **SECTION,
         "exercise": "only this exercise of it",
         "all": "every mutant instead of a sample; writes the section's score",
         "sample": "how many mutants of each section",
@@ -260,9 +269,9 @@ def mutate(
     section: str = "",
     exercise: str = "",
     all: bool = False,
-    sample: int = 100,
-    seed: int = 0,
-    workers: int = 2,
+    sample: str = "100",
+    seed: str = "0",
+    workers: str = "2",
 ) -> None:
     """Change the solutions in small ways, and list the changes that no test notices."""
     from arena_lab.commands import mutate as run

@@ -30,6 +30,12 @@ class Exercise:
         """The first name, by which the exercise is stored and asked for."""
         return self.names[0]
 
+    @property
+    def listed(self) -> str:
+        """The title, with the names by which it is asked for where the title has others."""
+        names = ", ".join(self.names)
+        return self.title if self.title == names else f"{self.title}: {names}"
+
 
 @dataclass(frozen=True)
 class Section:

@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -34,9 +35,25 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
+def number(text: str, flag: str, *, low: float, kind: type[int] | type[float] = int) -> Any:
+    """Read the number behind a flag.
+
+    Raises:
+        LabError: It is none, or less than `low`.
+    """
+    try:
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value < math.inf:
+        whole = "whole " if kind is int else ""
+        raise LabError(f"--{flag} must be a {whole}number, at least {low}, not {text!r}")
+    return value
+
+
 @command
 def test(
-    section_number: str,
+    section_number: str | None,
     exercise_name: str | None,
     *,
     solutions: bool,
@@ -44,8 +61,14 @@ def test(
     every: bool,
 ) -> None:
     """Check a section; exit code 0 only if all exercises that are not optional pass."""
-    section = catalogue.find_section(section_number)
-    exercises = [section.find(exercise_name)] if exercise_name else list(section.exercises)
+    if section_number:
+        section = catalogue.find_section(section_number)
+        exercises = [section.find(exercise_name)] if exercise_name else list(section.exercises)
+    elif exercise_name:
+        section, exercise = _find_anywhere(exercise_name)
+        exercises = [exercise]
+    else:
+        raise LabError("which section? ./inv test --section 0.4, for example; ./inv list has all")
     console = Console(stderr=json_file == "-")
 
     isolation.one_thread()
@@ -97,7 +120,7 @@ def list_sections(section_number: str | None) -> None:
             table.add_column(heading)
         for exercise in catalogue.find_section(section_number).exercises:
             table.add_row(
-                exercise.title,
+                exercise.listed,
                 "●" * exercise.difficulty + "○" * (5 - exercise.difficulty),
                 "●" * exercise.importance + "○" * (5 - exercise.importance),
                 str(exercise.minutes),
@@ -158,6 +181,7 @@ def starters(section_number: str | None, *, check: bool) -> None:
         raise Exit(f"out of date: {', '.join(stale)}. Run: ./inv starters", code=1)
 
 
+@command
 def translations(stamp: str | None) -> None:
     """Print what is wrong with the pages in other languages; those of `stamp` are now current."""
     from arena_lab.translations import differences, faults, paths_of, set_stamp
@@ -326,13 +350,15 @@ def mutate(
     section_number: str | None,
     exercise_name: str | None,
     *,
-    size: int | None,
-    seed: int,
-    workers: int,
+    size: str | None,
+    seed: str,
+    workers: str,
 ) -> None:
     """Try mutants of the solutions; exit code 0 only if enough are killed in every section."""
     if exercise_name and not section_number:
         raise LabError("--exercise needs --section: which of them?")
+    n_mutants = None if size is None else number(size, "sample", low=1)
+    which, n_workers = number(seed, "seed", low=0), number(workers, "workers", low=1)
     isolation.one_thread()
     from arena_lab import mutants, mutation, report
 
@@ -342,11 +368,11 @@ def mutate(
     for section in chosen:
         names = section.find(exercise_name).names if exercise_name else ()
         every = [m for m in mutants.of(section) if not names or m.name in names]
-        some = every if size is None else mutants.sample(every, size, seed)
+        some = every if n_mutants is None else mutants.sample(every, n_mutants, which)
         with _bar(console) as bar:
             step = bar.add_task(f"{section.number} {section.title}", total=len(some))
             tried = functools.partial(bar.advance, step)
-            scores.append(mutation.score(section, some, workers=workers, tried=tried))
+            scores.append(mutation.score(section, some, workers=n_workers, tried=tried))
         report.show_survivors(console, scores[-1])
         if size is None and not exercise_name:
             print(f"wrote {mutation.write_score(scores[-1]).relative_to(ROOT)}")
@@ -361,6 +387,9 @@ def grade(folder: Path, to: Path | None, tests: Path | None, options: dict[str, 
     from arena_lab.grading import grade as grading
 
     console = Console()
+    options["workers"] = number(options["workers"], "workers", low=0)
+    options["memory"] = number(options["memory"], "memory", low=1)
+    options["minutes"] = number(options["minutes"], "minutes", low=0.01, kind=float)
     to = to or folder.with_name(f"{folder.resolve().name}-grades")
     own = grading.read_tests(tests) if tests else ""
     try:

@@ -32,7 +32,7 @@ def pointer(section: Section, exercise: Exercise) -> Text:
     checking.require_file(section, section.answers)
     line = _place_of(read_source(section.answers), exercise.name)
     return Text.assemble(
-        (exercise.title, "bold"),
+        (exercise.listed, "bold"),
         f"  about {exercise.minutes} minutes · page {section.number}, {exercise.subpage}",
         f" · {section.answers.name}{f', line {line[0]}' if line else ''}",
     )

@@ -53,6 +53,45 @@ def test_unknown_exercise_suggests_the_nearest(lab: Lab) -> None:
     assert done.stderr.startswith("Section 9.1 has no exercise 'dubble'. Did you mean double")
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("test", "which section? ./inv test --section 0.4"),
+        ("test --exercise dubble", "There is no exercise 'dubble'. Did you mean double"),
+        ("translations --stamp 9.9", "There is no section '9.9'."),
+        ("grade . --minutes abc", "--minutes must be a number, at least 0.01, not 'abc'"),
+        ("grade . --minutes nan", "--minutes must be a number, at least 0.01, not 'nan'"),
+        ("grade . --memory many", "--memory must be a whole number, at least 1, not 'many'"),
+        ("grade . --workers -1", "--workers must be a whole number, at least 0, not '-1'"),
+        ("mutate --sample x", "--sample must be a whole number, at least 1, not 'x'"),
+        ("mutate --seed 1.5", "--seed must be a whole number, at least 0, not '1.5'"),
+        ("mutate --workers 0", "--workers must be a whole number, at least 1, not '0'"),
+        ("bench --only nosuch", "there is no benchmark 'nosuch'; there are class"),
+    ],
+)
+def test_what_is_typed_wrong_is_one_line(lab: Lab, typed: str, said: str) -> None:
+    done = lab.invoke(*typed.split())
+    assert done.returncode == 2
+    assert done.stderr.startswith(said)
+    assert "Traceback" not in done.stderr
+
+
+def test_exercise_is_found_in_any_section(lab: Lab) -> None:
+    done = lab.invoke("test", "--exercise", "half_of_double", "--solutions")
+    assert "halve, half_of_double" in done.stdout
+    assert done.returncode == 0
+
+
+def test_names_are_told_where_a_title_has_others(lab: Lab, section: Section) -> None:
+    page = section.page.read_text()
+    titled = page.replace("halve, half_of_double\n", "halve, half_of_double\n:title: Two\n")
+    section.page.write_text(titled.replace("} double\n", "} double\n:title: One\n"))
+    listed = lab.invoke("list", "--section", "9.1").stdout
+    assert "One: double " in listed
+    assert "Two: halve, half_of_double " in listed
+    assert "One: double " in lab.invoke("next").stdout
+
+
 def test_any_name_of_an_exercise_finds_it(lab: Lab) -> None:
     done = lab.invoke("test", "--section", "9.1", "--exercise", "half_of_double", "--solutions")
     assert "halve, half_of_double" in done.stdout

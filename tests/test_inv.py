@@ -406,6 +406,31 @@ def test_container_tasks_refuse_an_old_python(checkout: Checkout) -> None:
     assert "./inv up needs Python 3.9 or later" in only_line(checkout.run("up").stderr)
 
 
+@pytest.mark.parametrize(
+    ("typed", "run"),
+    [
+        ("list 0.4", "list --section=0.4"),
+        ("next 0.4", "next --section=0.4"),
+        ("watch 0.4", "watch --section=0.4"),
+        ("test 0.4 --all", "test --section=0.4 --all"),
+        ("test 0.4 log_back --solutions", "test --section=0.4 --exercise=log_back --solutions"),
+        ("test log_back", "test --exercise=log_back"),
+        ("mutate 0.4 --all", "mutate --section=0.4 --all"),
+        ("test --section 0.4", "test --section 0.4"),
+        ("list progress", "list progress"),
+        ("hint log_back", "hint log_back"),
+        ("test", "test"),
+    ],
+)
+@pytest.mark.parametrize("container", ["", "1"])
+def test_section_and_exercise_need_no_flag(
+    made: Checkout, typed: str, run: str, container: str
+) -> None:
+    made.write(made.bin / "invoke", '#!/bin/sh\necho "invoke $*"\n')
+    said = made.run(*typed.split(), ARENA_LAB_CONTAINER=container).stdout
+    assert said.partition(f"--search-root {made.root} ")[2] == f"{run}\n"
+
+
 def test_in_the_container_invoke_is_what_is_on_the_path(checkout: Checkout) -> None:
     checkout.write(checkout.bin / "invoke", '#!/bin/sh\necho "container $*"\n')
     result = checkout.run("test", ARENA_LAB_CONTAINER="1")
