@@ -29,6 +29,7 @@ TASKS = {
     "unbundle",
     "class",
 }
+COMMANDS = r"\./inv|git|cd|unzip|docker|helm|pip|invoke|\.venv/bin/\w+|container/compare"
 SOURCES = ("*.py", "*.yml", "*.json", "inv", "Dockerfile", "container/*", ".ci/*", "*.env.example")
 
 
@@ -52,6 +53,15 @@ def test_every_task_is_named(task: str) -> None:
 def test_only_tasks_that_exist_are_named(path: Path) -> None:
     named = re.findall(r"(?:\./inv|\binvoke) ([a-z][a-z-]*)", TEXT[path])
     assert set(named) <= TASKS
+
+
+# A block is copied whole: a word behind a command would be its argument.
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_can_be_pasted(path: Path) -> None:
+    fences = [token for token in MarkdownIt().parse(TEXT[path]) if token.type == "fence"]
+    lines = [line for fence in fences for line in fence.content.splitlines()]
+    commands = [line for line in lines if re.match(rf"({COMMANDS}) ", line)]
+    assert [line for line in commands if "  " in line.strip()] == []
 
 
 # A class's answers are in volumes that no container uses while nobody works.
