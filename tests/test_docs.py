@@ -3,7 +3,9 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from invoke import Collection
@@ -11,6 +13,7 @@ from markdown_it import MarkdownIt
 
 import tasks
 from arena_lab import catalogue
+from arena_lab.checks import WrongAnswer
 from arena_lab.paths import ROOT
 from arena_lab.site import links
 
@@ -136,6 +139,16 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert goal.exists(), target
         if anchor:
             assert anchor in headings(goal.read_text()), target
+
+
+def test_model_of_a_teachers_own_test_tells_right_from_wrong() -> None:
+    (model,) = re.findall(r"^```python\n(.+?)^```$", TEXT[ROOT / "docs/teaching.md"], re.M | re.S)
+    scope: dict[str, Any] = {"__name__": "tests_mine"}
+    exec(model, scope)
+    check = scope["test_log_back_of_large_numbers"]
+    check(lambda grad_out, out, x: grad_out / x)
+    with pytest.raises(WrongAnswer):
+        check(lambda grad_out, out, x: np.zeros(1))
 
 
 def targets(text: str) -> list[str]:
