@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 
 from arena_lab import cells, checking, checks, fresh
-from arena_lab.catalogue import Section, make_importable, sections
+from arena_lab.catalogue import Section, every_section, make_importable
 from arena_lab.telling import one_line
 
 pytestmark = pytest.mark.slow
 
 BANK = Path(__file__).parent / "bank"
-SECTIONS = [section for section in sections() if (BANK / section.package).is_dir()]
+SECTIONS = [section for section in every_section() if (BANK / section.package).is_dir()]
 by_number = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.number)
 
 

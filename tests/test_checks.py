@@ -274,9 +274,9 @@ def test_kernel_gets_html_and_text_and_one_line_as_error(monkeypatch: pytest.Mon
 
 
 def test_called_by_hand_a_failure_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    from arena_lab.catalogue import sections
+    from arena_lab.catalogue import every_section
 
-    section = sections()[0]
+    section = every_section()[0]
     exercise = section.exercises[0]
 
     def test_it(x: int) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from arena_lab import mutants, mutation
-from arena_lab.catalogue import Section, sections
+from arena_lab.catalogue import Section, every_section
 from arena_lab.errors import LabError
 from arena_lab.mutation import score
 
-SECTIONS = sections()
+SECTIONS = every_section()
 each_section = pytest.mark.parametrize("section", SECTIONS, ids=[s.number for s in SECTIONS])
 
 

@@ -14,11 +14,11 @@ import nbformat
 import pytest
 
 from arena_lab import cells, notebooks, pages, paths
-from arena_lab.catalogue import Section, sections
+from arena_lab.catalogue import Section, every_section
 from arena_lab.errors import LabError
 from arena_lab.pages import Block, Directive, Markdown
 
-SECTIONS = sections()
+SECTIONS = every_section()
 each_section = pytest.mark.parametrize("section", SECTIONS, ids=[s.number for s in SECTIONS])
 
 
