@@ -22,15 +22,12 @@ README = (ROOT / "README.md").read_text()
 CONTAINER = (ROOT / "docs/container.md").read_text()
 CLASS = (ROOT / "docs/class.md").read_text()
 TEXT = {path: path.read_text() for path in DOCUMENTS}
+INV = (ROOT / "inv").read_text()
+# What `inv` does itself, before there is an environment.
+HOST_TASKS = re.findall(r"\w+", re.findall(r"^    (up \|.+)\)$", INV, re.M)[0])
 TASKS = {
     *Collection.from_module(tasks).task_names,
-    "up",
-    "down",
-    "shell",
-    "build",
-    "bundle",
-    "unbundle",
-    "class",
+    *HOST_TASKS,
 }
 COMMANDS = r"\./inv|git|cd|unzip|docker|helm|pip|invoke|\.venv/bin/\w+|container/compare"
 SOURCES = ("*.py", "*.yml", "*.json", "inv", "Dockerfile", "container/*", ".ci/*", "*.env.example")
@@ -50,6 +47,14 @@ def source_files() -> list[Path]:
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_every_task_is_named(task: str) -> None:
     assert any(re.search(rf"(\./inv|invoke) {task}\b", text) for text in TEXT.values())
+
+
+def test_tasks_that_are_not_invokes_are_listed_and_excepted() -> None:
+    (line,) = re.findall(r"echo '(In a container: .+)'", INV)
+    (excepted,) = re.findall(r"^There `invoke` stands for(.+?)\n\n", README, re.M | re.S)
+    for task in {*HOST_TASKS} - {*Collection.from_module(tasks).task_names}:
+        assert re.search(rf"\b{task}\b", line)
+        assert f"`{task}`" in excepted
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

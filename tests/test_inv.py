@@ -158,7 +158,20 @@ def test_pip_brings_uv_by_the_hashes_of_the_lock(checkout: Checkout) -> None:
 
 
 def test_no_arguments_lists_the_tasks(made: Checkout) -> None:
-    assert made.run().stdout == f"invoke --search-root {made.root} --list\n"
+    listed, others = made.run().stdout.splitlines()
+    assert listed == f"invoke --search-root {made.root} --list"
+    assert others.startswith("In a container: up, down,")
+
+
+@pytest.mark.parametrize("words", [["--list"], ["-l"], ["--list", "--depth=1"]])
+def test_list_names_what_is_no_task_of_invoke(made: Checkout, words: list[str]) -> None:
+    assert "A class: class." in made.run(*words).stdout
+
+
+def test_list_that_fails_says_so(made: Checkout) -> None:
+    (made.root / ".venv/bin/invoke").write_text("#!/bin/sh\nexit 7\n")
+    assert made.run("--list").returncode == 7
+    assert made.run("--list").stdout == ""
 
 
 def test_later_starts_look_nothing_up(made: Checkout) -> None:
