@@ -36,6 +36,8 @@ def machine(tmp_path: Path) -> Callable[[str], tuple[Path, Run]]:
         course = folder / "checkout"
         (course / "chapter9" / "exercises" / "toys").mkdir(parents=True)
         (course / "README.md").write_text("the course\n")
+        (course / "arena_lab").mkdir()
+        (course / "arena_lab" / "answers.py").write_text("the engine\n")
         (course / "chapter9" / "exercises" / "toys" / "answers.py").write_text("mine\n")
         for command in (["init", "-q"], ["add", "."]):
             subprocess.run(["git", *command], cwd=course, check=True)
@@ -85,7 +87,8 @@ def packed(machine, tmp_path: Path) -> Path:
 def test_bundle_holds_image_data_and_course_without_answers(packed: Path) -> None:
     with zipfile.ZipFile(packed) as archive:
         assert archive.namelist() == [
-            "image.tar", "arena-lab/README.md", "data/mnist/train.gz", "SHA256SUMS",
+            "image.tar", "arena-lab/README.md", "arena-lab/arena_lab/answers.py",
+            "data/mnist/train.gz", "SHA256SUMS",
         ]  # fmt: skip
 
 
