@@ -187,8 +187,10 @@ def test_data_that_is_there_already_stays(machine, packed: Path) -> None:
 
 
 def damage_a_byte(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        image = archive.getinfo("image.tar")
     content = bytearray(path.read_bytes())
-    content[len(content) // 4] ^= 1
+    content[image.header_offset + 30 + len(image.filename) + image.compress_size // 2] ^= 1
     path.write_bytes(content)
 
 
