@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from markdown_it import MarkdownIt
 from mdit_py_plugins.colon_fence import colon_fence_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.front_matter import front_matter_plugin
 
 from arena_lab.errors import LabError
@@ -145,6 +146,12 @@ def _parse(path: Path, _mtime: int, _size: int) -> Page:
 def headings(text: str) -> list[str]:
     """Give the tags of the headings in prose, such as `h2`."""
     return [token.tag for token in _parser().parse(text) if token.type == "heading_open"]
+
+
+def prose_parser() -> MarkdownIt:
+    """Make the parser of what stands between directives, for who shows it and who compares it."""
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    return parser.use(dollarmath_plugin, allow_labels=False, double_inline=True)
 
 
 @functools.cache

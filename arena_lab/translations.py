@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from arena_lab import pages
 from arena_lab.errors import LabError
@@ -239,7 +237,5 @@ def _plain(token: Token) -> str:
     return {"text": token.content, "softbreak": "\n"}.get(token.type, "" if token.nesting else " ")
 
 
-@functools.cache
-def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    return parser.use(dollarmath_plugin, allow_labels=False, double_inline=True)
+# The same as shows it: what it reads here is what a reader sees.
+_parser = functools.cache(pages.prose_parser)

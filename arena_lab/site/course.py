@@ -80,11 +80,6 @@ class Course:
     lessons: list[Lesson] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
-    @property
-    def sections(self) -> list[Section]:
-        """The sections of the lessons."""
-        return [lesson.section for lesson in self.lessons]
-
     def find(self, number: str) -> Lesson | None:
         """Give the lesson with this number, if there is one."""
         return next((lesson for lesson in self.lessons if lesson.number == number), None)

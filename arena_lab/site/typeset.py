@@ -14,10 +14,11 @@ from typing import Any
 import pygments
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Literal, Name, _TokenType
 from pygments.util import ClassNotFound
+
+from arena_lab.pages import prose_parser
 
 # A formula in a line of so many characters of TeX is not broken; on a phone there is room for it.
 _SHORT = 24
@@ -76,8 +77,7 @@ def _colour(kind: _TokenType) -> str:
 
 @functools.cache
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    parser.use(dollarmath_plugin, allow_labels=False, double_inline=True)
+    parser = prose_parser()
     for name in ("math_inline", "math_inline_double", "math_block"):
         parser.add_render_rule(name, _formula)
     parser.add_render_rule("fence", _fence)
